@@ -1,0 +1,81 @@
+using NodaTime;
+
+namespace Orchestrator.Core;
+
+/// <summary>What is to become of a due message. The set is closed.</summary>
+public abstract record Decision
+{
+    private Decision()
+    {
+    }
+
+    /// <summary>Hand it over now.</summary>
+    public sealed record Deliver : Decision
+    {
+        /// <summary>The only instance.</summary>
+        public static Deliver Now { get; } = new();
+    }
+
+    /// <summary>Hold it back and decide again at <paramref name="Until"/>.</summary>
+    /// <param name="By">The first rule that holds it back.</param>
+    /// <param name="Until">The first instant at which every rule allows it, or at which it expires if that comes first.</param>
+    public sealed record Defer(Hold By, Instant Until) : Decision;
+
+    /// <summary>Its <c>expiresAt</c> has passed: it is never delivered.</summary>
+    public sealed record Expire : Decision
+    {
+        /// <summary>The only instance.</summary>
+        public static Expire Now { get; } = new();
+    }
+
+    /// <summary>It can never be delivered.</summary>
+    /// <param name="Because">Why.</param>
+    public sealed record Fail(Failure Because) : Decision;
+}
+
+/// <summary>The rules that hold a message back for a while, in the order in which they are asked.</summary>
+public enum Hold
+{
+    /// <summary>The caller's <c>scheduledFor</c> has not come.</summary>
+    NotBefore,
+
+    /// <summary>The person got something less than 30 seconds ago.</summary>
+    Cooldown,
+
+    /// <summary>The person's deliveries of the last 60 minutes are used up.</summary>
+    HourlyLimit,
+
+    /// <summary>The person's deliveries of the local day are used up.</summary>
+    DailyLimit,
+
+    /// <summary>It is night where the person is.</summary>
+    QuietHours,
+
+    /// <summary>A low message, and higher lanes are waiting.</summary>
+    QueueBusy,
+
+    /// <summary>The person answers at another hour.</summary>
+    BestTime,
+}
+
+/// <summary>Why a message can never be delivered.</summary>
+public enum Failure
+{
+    /// <summary>There is no such user any more.</summary>
+    UserNotFound,
+
+    /// <summary>No phone number is known.</summary>
+    NoPhoneNumber,
+
+    /// <summary>The person asked to get nothing more.</summary>
+    OptedOut,
+
+    /// <summary>The conversation the message belongs to has vanished.</summary>
+    ConversationNotFound,
+
+    /// <summary>There is no text to deliver, and nothing to write one from the structured data.</summary>
+    NoContent,
+
+    /// <summary>The database refuses this one message, whatever is tried.</summary>
+    Rejected,
+}

@@ -1,0 +1,113 @@
+using NodaTime;
+
+namespace Orchestrator.Core;
+
+/// <summary>
+/// Decides what becomes of one person's messages. The rules are asked in one order everywhere: what decides a delivery
+/// also finds the next slot, so a predicted time is a true one.
+/// </summary>
+/// <remarks>
+/// One instance serves one person in one batch: each delivery and each slot it grants counts for the messages that follow.
+/// Give it the messages in <see cref="Order"/>.
+/// </remarks>
+/// <param name="recipient">The person.</param>
+/// <param name="rules">The rules for everyone.</param>
+/// <param name="higherLanesDue">How many messages of higher lanes than low are due, over all users; it need not be exact above <see cref="DeliveryRules.BusyAbove"/>.</param>
+public sealed class DeliveryPolicy(Recipient recipient, DeliveryRules rules, int higherLanesDue = 0)
+{
+    /// <summary>Bounds the search for a slot; far above what any set of rules needs.</summary>
+    private const int MostSteps = 100_000;
+
+    private readonly Timeline _timeline = new(recipient, rules);
+
+    /// <summary>The order of one person's messages: lane, then the time they are scheduled for, then age.</summary>
+    public static IOrderedEnumerable<QueuedMessage> Order(IEnumerable<QueuedMessage> messages, Instant now, DeliveryRules rules) =>
+        messages.OrderBy(m => m.LaneAt(now, rules)).ThenBy(m => m.ScheduledFor).ThenBy(m => m.CreatedAt).ThenBy(m => m.Id);
+
+    /// <summary>Decides a due message at <paramref name="now"/> and takes the slot it gets.</summary>
+    public Decision Decide(QueuedMessage message, Instant now)
+    {
+        if (message.ExpiresAt <= now)
+            return Decision.Expire.Now;
+        if (WhyNever(message) is { } failure)
+            return new Decision.Fail(failure);
+
+        if (FirstHold(message, now, now) is not { } hold)
+        {
+            _timeline.Add(now);
+            return Decision.Deliver.Now;
+        }
+
+        var until = FirstAllowed(message, now, now);
+        if (message.ExpiresAt <= until)
+            return new Decision.Defer(hold.By, message.ExpiresAt.Value);
+
+        _timeline.Add(until);
+        return new Decision.Defer(hold.By, until);
+    }
+
+    /// <summary>Takes the slot that a message already waiting will get, so that what is decided next comes after it.</summary>
+    public void Reserve(QueuedMessage waiting, Instant now)
+    {
+        var slot = FirstAllowed(waiting, Instant.Max(now, waiting.ScheduledFor), now);
+        if (!(waiting.ExpiresAt <= slot))
+            _timeline.Add(slot);
+    }
+
+    private Failure? WhyNever(QueuedMessage message) =>
+        !recipient.HasPhoneNumber ? Failure.NoPhoneNumber
+        : recipient.OptedOut ? Failure.OptedOut
+        : !message.HasContent ? Failure.NoContent
+        : null;
+
+    /// <summary>The first instant at or after <paramref name="from"/> at which no rule holds the message back.</summary>
+    private Instant FirstAllowed(QueuedMessage message, Instant from, Instant now)
+    {
+        // Each rule answers with the first instant that it allows itself; none moves the time back. So the first instant at
+        // which none objects is the first that all allow.
+        for (var step = 0; step < MostSteps && FirstHold(message, from, now) is { } hold; step++)
+        {
+            from = hold.Until;
+            if (_timeline.IsBlocked(recipient.IsActive(from, rules)))
+                break;
+        }
+
+        return from;
+    }
+
+    /// <summary>The first rule that holds the message back at <paramref name="at"/>, and the first later instant that this rule allows.</summary>
+    private (Hold By, Instant Until)? FirstHold(QueuedMessage message, Instant at, Instant now)
+    {
+        var active = recipient.IsActive(at, rules);
+        var quiet = recipient.QuietHours ?? rules.QuietHours;
+
+        if (at < message.NotBefore)
+            return (Hold.NotBefore, message.NotBefore.Value);
+
+        if (_timeline.FirstOutsideCooldown(at) is var cooled && cooled > at)
+            return (Hold.Cooldown, cooled);
+
+        if (!active && _timeline.FirstWithinHourlyLimit(at) is var hourly && hourly > at)
+            return (Hold.HourlyLimit, hourly);
+
+        if (_timeline.FirstWithinDailyLimit(at) is var daily && daily > at)
+            return (Hold.DailyLimit, daily);
+
+        if (!active && !(message.Lane == Lane.Urgent && rules.UrgentIgnoresQuietHours) && quiet.AreOn(at, recipient.Zone))
+            return (Hold.QuietHours, quiet.FirstOutside(at, recipient.Zone));
+
+        // Nobody can tell how busy the queue will be later, so only the present counts.
+        if (at == now && IsPutOff(message, now))
+            return (Hold.QueueBusy, Instant.Min(now + rules.LowDeferral, message.EligibleAt + rules.LongestDelay));
+
+        if (!active && message.CanDelay && message.Lane >= Lane.Medium && at < message.BestAt)
+            return (Hold.BestTime, message.BestAt.Value);
+
+        return null;
+    }
+
+    private bool IsPutOff(QueuedMessage message, Instant now) =>
+        message.CanDelay
+        && message.LaneAt(now, rules) == Lane.Low
+        && (higherLanesDue > rules.BusyAbove || recipient.BestLaneWaiting < Lane.Low);
+}

@@ -1,0 +1,41 @@
+using NodaTime;
+
+namespace Orchestrator.Core;
+
+/// <summary>What the rules need to know of a queued message.</summary>
+public sealed record QueuedMessage
+{
+    /// <summary>The id of the row in <c>message_queue</c>.</summary>
+    public required Guid Id { get; init; }
+
+    /// <summary>The lane it was queued in.</summary>
+    public required Lane Lane { get; init; }
+
+    /// <summary>When it was queued.</summary>
+    public required Instant CreatedAt { get; init; }
+
+    /// <summary>When it is next to be decided.</summary>
+    public required Instant ScheduledFor { get; init; }
+
+    /// <summary>The caller's <c>scheduledFor</c>: never delivered before it. Null: no such wish.</summary>
+    public Instant? NotBefore { get; init; }
+
+    /// <summary>Never delivered at or after it. Null: never expires.</summary>
+    public Instant? ExpiresAt { get; init; }
+
+    /// <summary>False turns best time and the deferral of the low lane off.</summary>
+    public bool CanDelay { get; init; } = true;
+
+    /// <summary>The instant <see cref="BestTime"/> chose when the message was queued; null: no better time is known.</summary>
+    public Instant? BestAt { get; init; }
+
+    /// <summary>Whether there is a text to deliver.</summary>
+    public bool HasContent { get; init; } = true;
+
+    /// <summary>The first instant at which the message could have gone: queued, and past its <see cref="NotBefore"/>.</summary>
+    public Instant EligibleAt => NotBefore is { } notBefore ? Instant.Max(CreatedAt, notBefore) : CreatedAt;
+
+    /// <summary>The lane it counts in at <paramref name="now"/>: a low message that has waited its full time counts as medium.</summary>
+    public Lane LaneAt(Instant now, DeliveryRules rules) =>
+        Lane == Lane.Low && now >= EligibleAt + rules.LongestDelay ? Lane.Medium : Lane;
+}

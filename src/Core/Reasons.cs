@@ -1,0 +1,64 @@
+namespace Orchestrator.Core;
+
+/// <summary>
+/// The stable code and the sentence of every decision: what the trail, the answers and the logs say.
+/// The codes of the limits are those of the service this one replaces.
+/// </summary>
+public static class Reasons
+{
+    /// <summary>The code of a delivery.</summary>
+    public const string Delivered = "delivered";
+
+    /// <summary>The code of an expiry.</summary>
+    public const string Expired = "expired";
+
+    /// <summary>The code of the rule.</summary>
+    public static string Code(this Hold hold) => hold switch
+    {
+        Hold.NotBefore => "not_before",
+        Hold.Cooldown => "cooldown",
+        Hold.HourlyLimit => "hourly_limit_reached",
+        Hold.DailyLimit => "daily_limit_reached",
+        Hold.QuietHours => "quiet_hours",
+        Hold.QueueBusy => "queue_busy",
+        Hold.BestTime => "best_time",
+        _ => throw new ArgumentOutOfRangeException(nameof(hold), hold, message: null),
+    };
+
+    /// <summary>The rule in a sentence.</summary>
+    public static string Sentence(this Hold hold) => hold switch
+    {
+        Hold.NotBefore => "The time the message was scheduled for has not come yet.",
+        Hold.Cooldown => "The user got another message less than 30 seconds before.",
+        Hold.HourlyLimit => "The user's hourly limit is reached.",
+        Hold.DailyLimit => "The user's daily limit is reached.",
+        Hold.QuietHours => "It is within the user's quiet hours.",
+        Hold.QueueBusy => "A low-priority message waits while messages of higher priority are waiting.",
+        Hold.BestTime => "The user usually answers at another hour.",
+        _ => throw new ArgumentOutOfRangeException(nameof(hold), hold, message: null),
+    };
+
+    /// <summary>The code of the failure.</summary>
+    public static string Code(this Failure failure) => failure switch
+    {
+        Failure.UserNotFound => "user_not_found",
+        Failure.NoPhoneNumber => "no_phone_number",
+        Failure.OptedOut => "opted_out",
+        Failure.ConversationNotFound => "conversation_not_found",
+        Failure.NoContent => "no_content",
+        Failure.Rejected => "rejected",
+        _ => throw new ArgumentOutOfRangeException(nameof(failure), failure, message: null),
+    };
+
+    /// <summary>The failure in a sentence.</summary>
+    public static string Sentence(this Failure failure) => failure switch
+    {
+        Failure.UserNotFound => "The user does not exist any more.",
+        Failure.NoPhoneNumber => "The user has no phone number.",
+        Failure.OptedOut => "The user has opted out.",
+        Failure.ConversationNotFound => "The conversation of the message does not exist any more.",
+        Failure.NoContent => "The message has no content, and no model is configured that could write it.",
+        Failure.Rejected => "The database refused the delivery of this message.",
+        _ => throw new ArgumentOutOfRangeException(nameof(failure), failure, message: null),
+    };
+}
