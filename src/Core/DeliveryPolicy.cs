@@ -57,6 +57,7 @@ public sealed class DeliveryPolicy(Recipient recipient, DeliveryRules rules, int
     private Failure? WhyNever(QueuedMessage message) =>
         !recipient.HasPhoneNumber ? Failure.NoPhoneNumber
         : recipient.OptedOut ? Failure.OptedOut
+        : message.HasLostItsConversation ? Failure.ConversationNotFound
         : !message.HasContent ? Failure.NoContent
         : null;
 
@@ -109,5 +110,5 @@ public sealed class DeliveryPolicy(Recipient recipient, DeliveryRules rules, int
     private bool IsPutOff(QueuedMessage message, Instant now) =>
         message.CanDelay
         && message.LaneAt(now, rules) == Lane.Low
-        && (higherLanesDue > rules.BusyAbove || recipient.BestLaneWaiting < Lane.Low);
+        && (higherLanesDue > rules.BusyAbove || recipient.HasHigherLaneWaiting);
 }

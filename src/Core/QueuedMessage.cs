@@ -32,6 +32,9 @@ public sealed record QueuedMessage
     /// <summary>Whether there is a text to deliver.</summary>
     public bool HasContent { get; init; } = true;
 
+    /// <summary>Whether the message names a conversation that does not exist any more.</summary>
+    public bool HasLostItsConversation { get; init; }
+
     /// <summary>The first instant at which the message could have gone: queued, and past its <see cref="NotBefore"/>.</summary>
     public Instant EligibleAt => NotBefore is { } notBefore ? Instant.Max(CreatedAt, notBefore) : CreatedAt;
 

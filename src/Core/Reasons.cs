@@ -12,6 +12,9 @@ public static class Reasons
     /// <summary>The code of an expiry.</summary>
     public const string Expired = "expired";
 
+    /// <summary>An expiry in a sentence.</summary>
+    public const string ExpiredSentence = "The message expired before it could be delivered.";
+
     /// <summary>The code of the rule.</summary>
     public static string Code(this Hold hold) => hold switch
     {
@@ -61,4 +64,10 @@ public static class Reasons
         Failure.Rejected => "The database refused the delivery of this message.",
         _ => throw new ArgumentOutOfRangeException(nameof(failure), failure, message: null),
     };
+
+    /// <summary>The sentence of any code; null for a null or unknown one, and for a delivery, which needs none.</summary>
+    public static string? SentenceOf(string? code) =>
+        Enum.GetValues<Hold>().Where(hold => hold.Code() == code).Select(Sentence)
+            .Concat(Enum.GetValues<Failure>().Where(failure => failure.Code() == code).Select(Sentence))
+            .FirstOrDefault() ?? (code == Expired ? ExpiredSentence : null);
 }

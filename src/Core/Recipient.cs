@@ -29,8 +29,8 @@ public sealed record Recipient
     /// <summary>What has been delivered lately.</summary>
     public DeliveryHistory History { get; init; } = DeliveryHistory.Empty;
 
-    /// <summary>The best lane in which a message of this person is waiting; null: none is.</summary>
-    public Lane? BestLaneWaiting { get; init; }
+    /// <summary>Whether a message of a higher lane than low is waiting for this person.</summary>
+    public bool HasHigherLaneWaiting { get; init; }
 
     /// <summary>The first instant at which the person no longer counts as active; null: the person never wrote.</summary>
     public Instant? ActiveUntil(DeliveryRules rules) => LastInboundAt + rules.ActiveFor;

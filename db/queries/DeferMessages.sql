@@ -1,0 +1,12 @@
+-- Moves messages to the next instant at which they may go, with the reason.
+WITH deferred AS (
+  UPDATE message_queue q
+  SET scheduled_for = d.until, reason = d.code
+  FROM unnest(@ids::uuid[], @untils::timestamptz[], @codes::text[], @sentences::text[]) AS d (id, until, code, sentence)
+  WHERE q.id = d.id AND q.status = 'queued'
+  RETURNING q.id, q.user_id, d.until, d.code, d.sentence
+)
+INSERT INTO agent_actions_log (agent_type, action_type, user_id, context_id, context_type, output_data, created_at)
+SELECT 'message_orchestrator', 'message_deferred', user_id, id, 'message_queue',
+  jsonb_build_object('code', code, 'reason', sentence, 'until', until), @now
+FROM deferred

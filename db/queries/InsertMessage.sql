@@ -1,0 +1,28 @@
+-- Queues a message and, in the same statement, takes its idempotency key. No row comes back where the key was taken: by the
+-- same request, still running or done, or by another. A key may be taken anew a day after its message has left the queue.
+WITH taken AS (
+  INSERT INTO idempotency_keys AS k (key, request_hash, message_id, running_until, answer, created_at)
+  SELECT @key, @requestHash::bytea, @id, @runningUntil, @answer::jsonb, @now
+  WHERE @key::text IS NOT NULL
+  ON CONFLICT (key) DO UPDATE
+  SET request_hash = excluded.request_hash, message_id = excluded.message_id, running_until = excluded.running_until,
+    answer = excluded.answer, created_at = excluded.created_at
+  WHERE NOT EXISTS (
+    SELECT FROM message_queue q
+    WHERE q.id = k.message_id AND (q.finished_at IS NULL OR q.finished_at > @now - interval '24 hours'))
+  RETURNING k.key
+), queued AS (
+  INSERT INTO message_queue (id, user_id, agent_id, message_data, scheduled_for, priority, status, conversation_context_id,
+    requires_fresh_context, can_delay, not_before, expires_at, best_at, reason, created_at)
+  SELECT @id, @userId::external_id, @agentId, @messageData::jsonb, @scheduledFor, @priority, 'queued', @conversationId::text::external_id,
+    @requiresFreshContext, @canDelay, @notBefore::timestamptz, @expiresAt::timestamptz, @bestAt::timestamptz, @code::text, @now
+  WHERE @key::text IS NULL OR EXISTS (SELECT FROM taken)
+  RETURNING id, user_id
+), logged AS (
+  INSERT INTO agent_actions_log (agent_type, action_type, user_id, context_id, context_type, output_data, created_at)
+  SELECT 'message_orchestrator', 'message_deferred', user_id, id, 'message_queue',
+    jsonb_build_object('code', @code::text, 'reason', @sentence::text, 'until', @scheduledFor), @now
+  FROM queued
+  WHERE @code::text IS NOT NULL
+)
+SELECT id FROM queued

@@ -1,0 +1,5 @@
+-- The users who have a message of a higher lane than low waiting: past the time it was asked for, whatever holds it back.
+SELECT DISTINCT q.user_id::text
+FROM message_queue q
+WHERE q.status = 'queued' AND q.user_id = ANY (@userIds::text[]::external_id[]) AND q.priority <> 'low'
+  AND (q.not_before IS NULL OR q.not_before <= @now)

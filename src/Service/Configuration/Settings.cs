@@ -1,0 +1,116 @@
+using Microsoft.Extensions.Configuration;
+using NodaTime;
+using Orchestrator.Core;
+using Orchestrator.Service.Postgres;
+
+namespace Orchestrator.Service.Configuration;
+
+/// <summary>Which of the two hosts runs the functions.</summary>
+public enum HostKind
+{
+    /// <summary>One ASP.NET Core process that may bring its own PostgreSQL.</summary>
+    Embedded,
+
+    /// <summary>The Azure Functions host: production.</summary>
+    Functions,
+}
+
+/// <summary>A setting that is missing or wrong; the message is one line that names it.</summary>
+/// <param name="setting">The setting's name.</param>
+/// <param name="fault">What is wrong, and what to do.</param>
+public sealed class SettingsException(string setting, string fault) : Exception($"{setting}: {fault}");
+
+/// <summary>The service's settings, read once at start-up and checked.</summary>
+public sealed record Settings
+{
+    /// <summary>The connection string of the database; null only on the embedded host, which then starts its own.</summary>
+    public string? ConnectionString { get; init; }
+
+    /// <summary>The keys that callers may present; empty: no key is asked for.</summary>
+    public IReadOnlyList<string> ApiKeys { get; init; } = [];
+
+    /// <summary>The NCRONTAB schedule (six fields, seconds first) of the dispatch.</summary>
+    public string ProcessQueueSchedule { get; init; } = "*/30 * * * * *";
+
+    /// <summary>The numbers of the delivery rules.</summary>
+    public DeliveryRules Rules { get; init; } = new();
+
+    /// <summary>The zone of users who have none, or an unknown one.</summary>
+    public DateTimeZone DefaultZone { get; init; } = DateTimeZoneProviders.Tzdb["America/New_York"];
+
+    /// <summary>How many messages one dispatch transaction takes.</summary>
+    public int BatchSize { get; init; } = 1000;
+
+    /// <summary>Whether a Twilio account is configured.</summary>
+    public bool HasTwilio { get; init; }
+
+    /// <summary>Whether a model is configured.</summary>
+    public bool HasModel { get; init; }
+
+    /// <summary>The first tick of the schedule after the instant.</summary>
+    public Instant NextTickAfter(Instant instant) => Instant.FromDateTimeUtc(DateTime.SpecifyKind(
+        SettingsReader.ParseSchedule(ProcessQueueSchedule)!.GetNextOccurrence(instant.ToDateTimeUtc()), DateTimeKind.Utc));
+
+    /// <summary>Reads and checks the settings.</summary>
+    /// <param name="configuration">Where from: the environment, in either host.</param>
+    /// <param name="host">Which host reads them.</param>
+    /// <exception cref="SettingsException">One is missing or wrong.</exception>
+    public static Settings Read(IConfiguration configuration, HostKind host)
+    {
+        var read = new SettingsReader(configuration);
+        var defaults = new DeliveryRules();
+        var settings = new Settings
+        {
+            ConnectionString = ReadConnectionString(read, host),
+            ApiKeys = read.List("ORCHESTRATOR_API_KEYS"),
+            ProcessQueueSchedule = read.Schedule("PROCESS_QUEUE_SCHEDULE") ?? "*/30 * * * * *",
+            DefaultZone = read.Zone("Orchestrator:DefaultTimeZone") ?? DateTimeZoneProviders.Tzdb["America/New_York"],
+            BatchSize = read.Number("Orchestrator:BatchSize", 1, 10_000) ?? 1000,
+            HasTwilio = read.Text("TWILIO_ACCOUNT_SID") is not null && read.Text("TWILIO_AUTH_TOKEN") is not null,
+            HasModel = read.Text("ANTHROPIC_API_KEY") is not null,
+            Rules = defaults with
+            {
+                HourlyLimit = read.Number("Orchestrator:HourlyLimit", 1, 1_000_000),
+                DailyLimit = read.Number("Orchestrator:DailyLimit", 1, 1_000_000),
+                QuietHours = new QuietHours(
+                    read.Time("Orchestrator:QuietHoursStart") ?? defaults.QuietHours.Start,
+                    read.Time("Orchestrator:QuietHoursEnd") ?? defaults.QuietHours.End),
+                UrgentIgnoresQuietHours = read.Flag("Orchestrator:UrgentIgnoresQuietHours") ?? false,
+                ActiveFor = Minutes("Orchestrator:ActiveMinutes", 0, 1440) ?? defaults.ActiveFor,
+                BusyAbove = read.Number("Orchestrator:BusyAbove", 0, 1_000_000) ?? defaults.BusyAbove,
+                LowDeferral = Minutes("Orchestrator:LowDeferralMinutes", 1, 1440) ?? defaults.LowDeferral,
+            },
+        };
+
+        var anonymous = read.Flag("Orchestrator:AllowAnonymous") ?? false;
+        read.RefuseUnknown("Orchestrator", "DataFolder", "PostgresBinaries", "BindAddress");
+        if (host == HostKind.Functions && settings.ApiKeys.Count == 0 && !anonymous)
+        {
+            throw new SettingsException("ORCHESTRATOR_API_KEYS",
+                "missing: set one or more keys, comma separated (or Orchestrator__AllowAnonymous=true to let anyone call)");
+        }
+
+        return settings;
+
+        Duration? Minutes(string name, int least, int most) =>
+            read.Number(name, least, most) is { } minutes ? Duration.FromMinutes(minutes) : null;
+    }
+
+    private static string? ReadConnectionString(SettingsReader read, HostKind host)
+    {
+        if (read.Text("DATABASE_URL") is not { } url)
+        {
+            return host == HostKind.Embedded ? null : throw new SettingsException("DATABASE_URL",
+                "missing: set it to the PostgreSQL database, as postgres://user:password@host:5432/database");
+        }
+
+        try
+        {
+            return ConnectionStrings.Parse(url);
+        }
+        catch (FormatException e)
+        {
+            throw new SettingsException("DATABASE_URL", e.Message);
+        }
+    }
+}

@@ -1,0 +1,200 @@
+using Dapper;
+using NodaTime;
+using Npgsql;
+using Orchestrator.Core;
+using Orchestrator.Service.Configuration;
+using Orchestrator.Service.Postgres;
+using Orchestrator.Service.Scheduling;
+
+namespace Orchestrator.Service.Dispatch;
+
+/// <summary>
+/// One batch in one transaction: claim, load, decide, apply. Nothing in it waits for the network beyond the database, and every
+/// step is one round trip for the whole batch.
+/// </summary>
+internal sealed class DispatchTransaction(
+    NpgsqlConnection connection, NpgsqlTransaction transaction, Recipients recipients, Settings settings, CancellationToken cancellationToken)
+{
+    /// <summary>The users among the claimed messages whom another dispatcher is serving.</summary>
+    public IReadOnlyCollection<string> BusyUsers { get; private set; } = [];
+
+    /// <summary>Claims with the given statement.</summary>
+    public async Task<IReadOnlyList<ClaimedMessage>> ClaimAsync(string query, object parameters) =>
+        (await QueryAsync<ClaimedMessage>(query, parameters)).AsList();
+
+    /// <summary>Bounds how long the transaction may hold its locks while nothing happens in it.</summary>
+    public Task BoundAsync() => ExecuteAsync("BoundTransaction");
+
+    /// <summary>Waits for the user's turn. Where there is no such user, there is nothing to wait for.</summary>
+    public Task LockUserAsync(string userId) => ExecuteAsync("LockUser", new { userId });
+
+    /// <summary>Decides the claimed messages, each user's in their order. Messages of busy users are left as they are.</summary>
+    public async Task<IReadOnlyList<Decided>> DecideAsync(IReadOnlyList<ClaimedMessage> claimed, Instant now)
+    {
+        var userIds = claimed.Select(m => m.UserId).Distinct().ToArray();
+        var (users, budgets, conversations) = await LoadAsync(claimed, userIds);
+        var load = await LoadForLowLaneAsync(claimed, now);
+        var decided = new List<Decided>(claimed.Count);
+        var busy = new HashSet<string>();
+
+        foreach (var ofUser in claimed.GroupBy(m => m.UserId))
+        {
+            if (!users.TryGetValue(ofUser.Key, out var user))
+            {
+                decided.AddRange(ofUser.Select(m => new Decided(m, new Decision.Fail(Failure.UserNotFound), default)));
+                continue;
+            }
+
+            if (!ofUser.First().UserIsLocked)
+            {
+                busy.Add(ofUser.Key);
+                continue;
+            }
+
+            var recipient = recipients.Create(user, [.. budgets[ofUser.Key]], load.UsersWithHigherLanes.Contains(ofUser.Key));
+            var policy = new DeliveryPolicy(recipient, settings.Rules, load.HigherLanesDue);
+            var date = LocalDay.Of(now, recipient.Zone);
+            var byId = ofUser.ToDictionary(m => m.Id);
+            var queued = ofUser.Select(m => m.ToQueuedMessage(
+                hasLostItsConversation: m.ConversationId is not null && !conversations.Contains((m.ConversationId, m.UserId))));
+            decided.AddRange(DeliveryPolicy.Order(queued, now, settings.Rules)
+                .Select(m => new Decided(byId[m.Id], policy.Decide(m, now), date)));
+        }
+
+        BusyUsers = busy;
+        return decided;
+    }
+
+    /// <summary>Writes all decisions, set by set, and what the instance has done.</summary>
+    /// <param name="decided">The decisions; may be empty.</param>
+    /// <param name="instance">The instance's row in <c>dispatchers</c>.</param>
+    /// <param name="now">The time they were made for.</param>
+    /// <param name="detail">What to add to the reason of a failure; null: nothing.</param>
+    /// <returns>False where the decisions had become too old to deliver by; the transaction must then be given up.</returns>
+    public async Task<bool> ApplyAsync(IReadOnlyList<Decided> decided, Guid instance, Instant now, string? detail = null)
+    {
+        var delivered = decided.Where(d => d.Decision is Decision.Deliver).ToList();
+        var result = Count(decided);
+        if (delivered.Count > 0 && !await DeliverAsync(delivered, now))
+            return false;
+
+        var deferred = decided.Where(d => d.Decision is Decision.Defer).ToList();
+        if (deferred.Count > 0)
+        {
+            var defers = deferred.ConvertAll(d => (Decision.Defer)d.Decision);
+            await ExecuteAsync("DeferMessages", new
+            {
+                ids = deferred.ConvertAll(d => d.Message.Id).ToArray(),
+                untils = defers.ConvertAll(d => d.Until).ToArray(),
+                codes = defers.ConvertAll(d => d.By.Code()).ToArray(),
+                sentences = defers.ConvertAll(d => d.By.Sentence()).ToArray(),
+                now,
+            });
+        }
+
+        var finished = decided.Where(d => d.Decision is Decision.Expire or Decision.Fail).ToList();
+        if (finished.Count > 0)
+        {
+            await ExecuteAsync("FinishMessages", new
+            {
+                ids = finished.ConvertAll(d => d.Message.Id).ToArray(),
+                statuses = finished.ConvertAll(d => d.Decision is Decision.Expire ? "expired" : "failed").ToArray(),
+                codes = finished.ConvertAll(d => d.Decision is Decision.Fail f ? f.Because.Code() : Reasons.Expired).ToArray(),
+                sentences = finished.ConvertAll(d => d.Decision is Decision.Fail f ? Explain(f) : Reasons.ExpiredSentence).ToArray(),
+                now,
+            });
+        }
+
+        await ExecuteAsync("RecordPass", new
+        {
+            instance,
+            now,
+            delivered = result.Delivered,
+            deferred = result.Deferred,
+            expired = result.Expired,
+            failed = result.Failed,
+        });
+        return true;
+
+        string Explain(Decision.Fail fail) => detail is null ? fail.Because.Sentence() : $"{fail.Because.Sentence()} ({detail})";
+    }
+
+    /// <summary>How many of the decisions are of each kind.</summary>
+    public static DispatchResult Count(IReadOnlyList<Decided> decided) => new(
+        decided.Count(d => d.Decision is Decision.Deliver),
+        decided.Count(d => d.Decision is Decision.Defer),
+        decided.Count(d => d.Decision is Decision.Expire),
+        decided.Count(d => d.Decision is Decision.Fail));
+
+    private async Task<bool> DeliverAsync(List<Decided> delivered, Instant now)
+    {
+        var withoutConversation = delivered.Where(d => d.Message.ConversationId is null).ToList();
+        var conversationOf = withoutConversation.Count == 0
+            ? []
+            : await ActiveConversationsAsync([.. withoutConversation.Select(d => d.Message.UserId)], now);
+
+        var rows = await ExecuteAsync("DeliverMessages", new
+        {
+            ids = delivered.ConvertAll(d => d.Message.Id).ToArray(),
+            conversationIds = delivered.ConvertAll(d => d.Message.ConversationId ?? conversationOf[d.Message.UserId]).ToArray(),
+            dates = delivered.ConvertAll(d => d.Date).ToArray(),
+            now,
+        });
+        return rows == delivered.Count;
+    }
+
+    /// <summary>Each user's newest active conversation, created where there is none.</summary>
+    private async Task<Dictionary<string, string>> ActiveConversationsAsync(string[] userIds, Instant now)
+    {
+        var found = (await QueryAsync<ConversationRow>("LoadActiveConversations", new { userIds }))
+            .ToDictionary(c => c.UserId, c => c.Id);
+        var created = userIds.Where(id => !found.ContainsKey(id)).ToDictionary(id => id, _ => Guid.CreateVersion7().ToString());
+        if (created.Count > 0)
+        {
+            await ExecuteAsync("CreateConversations", new { ids = created.Values.ToArray(), userIds = created.Keys.ToArray(), now });
+            foreach (var (userId, id) in created)
+                found.Add(userId, id);
+        }
+
+        return found;
+    }
+
+    private async Task<(Dictionary<string, UserRow> Users, ILookup<string, BudgetRow> Budgets, HashSet<(string Id, string UserId)> Conversations)>
+        LoadAsync(IReadOnlyList<ClaimedMessage> claimed, string[] userIds)
+    {
+        var named = claimed.Where(m => m.ConversationId is not null).Select(m => m.ConversationId!).Distinct().ToArray();
+        var parameters = new { userIds, conversationIds = named };
+        await using var results = await connection.QueryMultipleAsync(new CommandDefinition(
+            Sql.Batch("LoadUsers", "LoadBudgets", "CheckConversations"), parameters, transaction, cancellationToken: cancellationToken));
+        return (
+            (await results.ReadAsync<UserRow>()).ToDictionary(u => u.UserId),
+            (await results.ReadAsync<BudgetRow>()).ToLookup(b => b.UserId),
+            (await results.ReadAsync<ConversationRow>()).Select(c => (c.Id, c.UserId)).ToHashSet());
+    }
+
+    private async Task<LowLaneLoad> LoadForLowLaneAsync(IReadOnlyList<ClaimedMessage> claimed, Instant now)
+    {
+        var userIds = claimed.Where(m => m.Priority == Lane.Low.Name()).Select(m => m.UserId).Distinct().ToArray();
+        if (userIds.Length == 0)
+            return LowLaneLoad.None;
+
+        await using var results = await connection.QueryMultipleAsync(new CommandDefinition(
+            Sql.Batch("CountHigherLanesDue", "LoadUsersWithHigherLanesWaiting"),
+            new { userIds, now, limit = settings.Rules.BusyAbove + 1 }, transaction, cancellationToken: cancellationToken));
+        return new LowLaneLoad(
+            (int)await results.ReadSingleAsync<long>(),
+            (await results.ReadAsync<string>()).ToHashSet());
+    }
+
+    private Task<IEnumerable<T>> QueryAsync<T>(string query, object parameters) =>
+        connection.QueryAsync<T>(new CommandDefinition(Sql.Query(query), parameters, transaction, cancellationToken: cancellationToken));
+
+    private Task<int> ExecuteAsync(string query, object? parameters = null) =>
+        connection.ExecuteAsync(new CommandDefinition(Sql.Query(query), parameters, transaction, cancellationToken: cancellationToken));
+
+    /// <summary>How busy the queue is, as far as low messages care.</summary>
+    private sealed record LowLaneLoad(int HigherLanesDue, IReadOnlySet<string> UsersWithHigherLanes)
+    {
+        public static LowLaneLoad None { get; } = new(0, new HashSet<string>());
+    }
+}

@@ -1,0 +1,83 @@
+using Dapper;
+using Microsoft.AspNetCore.Http;
+using NodaTime;
+using Npgsql;
+using Orchestrator.Service.Configuration;
+using Orchestrator.Service.Postgres;
+
+namespace Orchestrator.Service.Http;
+
+/// <summary><c>GET /health</c>: open to everyone, and telling nothing that needs a key.</summary>
+public sealed class HealthEndpoint(NpgsqlDataSource database, DatabaseReadiness readiness, DatabaseClock clock, Settings settings)
+{
+    /// <summary>Up to so many waiting messages are counted one by one; more are estimated.</summary>
+    private const int CountUpTo = 10_000;
+
+    /// <summary>A health check that hangs is no check; seconds.</summary>
+    private const int Patience = 3;
+
+    /// <summary>How late a tick may be before the processor counts as stopped.</summary>
+    private static readonly Duration Grace = Duration.FromSeconds(60);
+
+    /// <summary>200 with the figures, or 503 when the database is out of reach.</summary>
+    public async Task<IResult> CheckAsync(CancellationToken cancellationToken)
+    {
+        if (!readiness.IsReady)
+            return Unhealthy();
+
+        try
+        {
+            await using var connection = await database.OpenConnectionAsync(cancellationToken);
+            var figures = await connection.QuerySingleAsync<Figures>(new CommandDefinition(
+                Sql.Query("ReadHealth"), new { countUpTo = CountUpTo }, commandTimeout: Patience, cancellationToken: cancellationToken));
+            return JsonResults.Ok(ToAnswer(figures));
+        }
+        catch (Exception e) when (DatabaseErrors.IsOutOfReach(e))
+        {
+            return Unhealthy();
+        }
+    }
+
+    private object ToAnswer(Figures figures)
+    {
+        var now = clock.Of(figures.Now);
+        var estimated = figures.MessagesCounted >= CountUpTo;
+        return new
+        {
+            Status = "healthy",
+            Service = "message-orchestrator",
+            Timestamp = now,
+            Stats = new
+            {
+                MessagesQueued = estimated ? Math.Max(figures.MessagesCounted, figures.MessagesEstimated) : figures.MessagesCounted,
+                MessagesQueuedIsEstimate = estimated,
+                figures.MessagesProcessed,
+                figures.LastProcessTime,
+                ProcessorRunning = figures.LastProcessTime is { } last && now <= settings.NextTickAfter(last) + Grace,
+            },
+        };
+    }
+
+    private static IResult Unhealthy() => JsonResults.Ok(
+        new
+        {
+            Status = "unhealthy",
+            Service = "message-orchestrator",
+            Timestamp = SystemClock.Instance.GetCurrentInstant(),
+            Error = "database_unavailable",
+        },
+        StatusCodes.Status503ServiceUnavailable);
+
+    private sealed record Figures
+    {
+        public long MessagesCounted { get; init; }
+
+        public long MessagesEstimated { get; init; }
+
+        public long MessagesProcessed { get; init; }
+
+        public Instant? LastProcessTime { get; init; }
+
+        public Instant Now { get; init; }
+    }
+}

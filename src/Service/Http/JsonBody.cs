@@ -1,0 +1,57 @@
+using System.Text.Json;
+using Microsoft.AspNetCore.Http;
+
+namespace Orchestrator.Service.Http;
+
+/// <summary>Reads a request's body as a JSON object, or says why it cannot be.</summary>
+internal static class JsonBody
+{
+    /// <summary>The largest body taken, in bytes: 256 KiB.</summary>
+    public const int MostBytes = 256 * 1024;
+
+    // A field that comes twice is a mistake of the caller's: whichever value was meant, the other would be lost.
+    private static readonly JsonDocumentOptions Options = new() { MaxDepth = 64, AllowDuplicateProperties = false };
+
+    /// <summary>The body; or the problem, and then the body is undefined.</summary>
+    public static async Task<(JsonElement Body, Problem? Problem)> ReadAsync(HttpRequest request, CancellationToken cancellationToken)
+    {
+        if (!IsJson(request))
+            return (default, Problem.UnsupportedMediaType());
+        if (request.ContentLength > MostBytes || await ReadBytesAsync(request.Body, cancellationToken) is not { } bytes)
+            return (default, Problem.BodyTooLarge(MostBytes));
+
+        try
+        {
+            using var document = JsonDocument.Parse(bytes, Options);
+            return document.RootElement.ValueKind == JsonValueKind.Object
+                ? (document.RootElement.Clone(), null)
+                : (default, Problem.MalformedJson("It must be a JSON object."));
+        }
+        catch (JsonException e)
+        {
+            return (default, Problem.MalformedJson(e.Message));
+        }
+    }
+
+    private static bool IsJson(HttpRequest request) =>
+        Microsoft.Net.Http.Headers.MediaTypeHeaderValue.TryParse(request.ContentType, out var type)
+        && (type.MediaType.Equals("application/json", StringComparison.OrdinalIgnoreCase)
+            || type.Suffix.Equals("json", StringComparison.OrdinalIgnoreCase))
+        && (!type.Charset.HasValue || type.Charset.Equals("utf-8", StringComparison.OrdinalIgnoreCase));
+
+    /// <summary>The whole body; null where it is larger than taken.</summary>
+    private static async Task<ReadOnlyMemory<byte>?> ReadBytesAsync(Stream body, CancellationToken cancellationToken)
+    {
+        using var buffer = new MemoryStream();
+        var chunk = new byte[16 * 1024];
+        while (await body.ReadAsync(chunk, cancellationToken) is > 0 and var read)
+        {
+            if (buffer.Length + read > MostBytes)
+                return null;
+            buffer.Write(chunk, 0, read);
+        }
+
+        var bytes = buffer.GetBuffer().AsMemory(0, (int)buffer.Length);
+        return bytes.Span.StartsWith("\uFEFF"u8) ? bytes[3..] : bytes;
+    }
+}

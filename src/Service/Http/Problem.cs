@@ -1,0 +1,88 @@
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Mvc;
+
+namespace Orchestrator.Service.Http;
+
+/// <summary>A refusal, as RFC 9457 <c>application/problem+json</c> with a stable <c>code</c>.</summary>
+/// <param name="Status">The HTTP status.</param>
+/// <param name="Code">The stable code.</param>
+/// <param name="Title">What is wrong, in general.</param>
+/// <param name="Detail">What is wrong with this request, and what to do; null: the title says it all.</param>
+public sealed record Problem(int Status, string Code, string Title, string? Detail = null)
+{
+    /// <summary>The faults by field; null where the problem is not one of fields.</summary>
+    public IReadOnlyDictionary<string, string[]>? Errors { get; init; }
+
+    /// <summary>Seconds after which it makes sense to try again; null: never, or not known.</summary>
+    public int? RetryAfter { get; init; }
+
+    /// <summary>The body is not JSON.</summary>
+    public static Problem MalformedJson(string detail) => new(400, "malformed_json", "The body is not valid JSON.", detail);
+
+    /// <summary>Fields are missing, wrong or unknown.</summary>
+    public static Problem InvalidRequest(IReadOnlyDictionary<string, string[]> errors) =>
+        new(400, "invalid_request", "The request is not valid.", "See errors, by field.") { Errors = errors };
+
+    /// <summary>One field is wrong.</summary>
+    public static Problem InvalidRequest(string field, string fault) =>
+        InvalidRequest(new Dictionary<string, string[]> { [field] = [fault] });
+
+    /// <summary>No such user.</summary>
+    public static Problem UserNotFound(string userId) => new(404, "user_not_found", "There is no such user.", $"No user has the id '{userId}'.");
+
+    /// <summary>No such conversation of that user.</summary>
+    public static Problem ConversationNotFound(string conversationId) => new(
+        404, "conversation_not_found", "There is no such conversation.", $"The user has no conversation with the id '{conversationId}'.");
+
+    /// <summary>No path or no message of that name.</summary>
+    public static Problem NotFound() => new(404, "not_found", "There is nothing at this path.");
+
+    /// <summary>The path exists, the method does not.</summary>
+    public static Problem MethodNotAllowed() => new(405, "method_not_allowed", "This path does not take this method.");
+
+    /// <summary>The body is larger than the service takes.</summary>
+    public static Problem BodyTooLarge(int most) => new(413, "body_too_large", "The body is too large.", $"At most {most} bytes are taken.");
+
+    /// <summary>The body is not declared as JSON.</summary>
+    public static Problem UnsupportedMediaType() => new(
+        415, "unsupported_media_type", "The content type is not supported.", "Send the body as application/json.");
+
+    /// <summary>No key, or a wrong one.</summary>
+    public static Problem Unauthorized() => new(
+        401, "unauthorized", "An API key is needed.", "Send it as 'Authorization: Bearer <key>' or 'x-functions-key: <key>'.");
+
+    /// <summary>The key already stands for another request.</summary>
+    public static Problem IdempotencyKeyReused() => new(
+        422, "idempotency_key_reused", "The idempotency key was used for another request.", "Use a new key for a new request.");
+
+    /// <summary>The first request with the key has not been answered yet.</summary>
+    public static Problem IdempotencyKeyRunning() => new(
+        409, "idempotency_key_running", "The first request with this idempotency key is still running.", "Ask again in a moment.")
+    { RetryAfter = 1 };
+
+    /// <summary>The message needs a model, and none is configured.</summary>
+    public static Problem ModelNotConfigured() => new(
+        422, "model_not_configured", "The message cannot be written.",
+        "messageData has no content string, and ANTHROPIC_API_KEY is not set, so there is no model that could write one. Send messageData.content.");
+
+    /// <summary>The database is out of reach.</summary>
+    public static Problem DatabaseUnavailable() => new(
+        503, "database_unavailable", "The database is out of reach.", "Nothing was stored. Try again.")
+    { RetryAfter = 5 };
+
+    /// <summary>A fault of the service's own.</summary>
+    public static Problem Internal() => new(500, "internal_error", "The service failed.", "The fault is in the service's log.");
+
+    /// <summary>The problem as an answer.</summary>
+    public IResult ToResult()
+    {
+        var details = new ProblemDetails { Status = Status, Title = Title, Detail = Detail, Type = $"urn:message-orchestrator:problem:{Code}" };
+        details.Extensions["code"] = Code;
+        if (Errors is not null)
+            details.Extensions["errors"] = Errors;
+        var result = Results.Json(details, contentType: "application/problem+json", statusCode: Status);
+        return RetryAfter is { } seconds ? new WithHeader(result, "Retry-After", seconds.ToString(System.Globalization.CultureInfo.InvariantCulture))
+            : Status == 401 ? new WithHeader(result, "WWW-Authenticate", "Bearer")
+            : result;
+    }
+}

@@ -1,0 +1,46 @@
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
+using Orchestrator.Service.Postgres;
+
+namespace Orchestrator.Service.Http;
+
+/// <summary>
+/// What every request passes through, the same on both hosts (the Functions worker runs no middleware of ours): the key, a
+/// database that is ready, and faults turned into answers.
+/// </summary>
+public sealed class Requests(ApiKeys keys, DatabaseReadiness readiness, ILogger<Requests> logger)
+{
+    /// <summary>Runs the handler for an admitted request, and answers for it where it fails.</summary>
+    public async Task<IResult> HandleAsync(HttpRequest request, Func<Task<IResult>> handle)
+    {
+        if (!keys.Admit(request))
+            return Problem.Unauthorized().ToResult();
+        if (!readiness.IsReady)
+            return Problem.DatabaseUnavailable().ToResult();
+
+        try
+        {
+            return await handle();
+        }
+        catch (BadHttpRequestException e) when (e.StatusCode < 500)
+        {
+            // The server's own checks: a body cut short, one larger than it takes.
+            return new Problem(e.StatusCode, "bad_request", "The request could not be read.", e.Message).ToResult();
+        }
+        catch (OperationCanceledException) when (request.HttpContext.RequestAborted.IsCancellationRequested)
+        {
+            // Nobody is listening any more.
+            return Results.StatusCode(499);
+        }
+        catch (Exception e) when (DatabaseErrors.IsOutOfReach(e))
+        {
+            Log.DatabaseOutOfReach(logger, e.Message);
+            return Problem.DatabaseUnavailable().ToResult();
+        }
+        catch (Exception e)
+        {
+            Log.RequestFailed(logger, e, request.Method, request.Path);
+            return Problem.Internal().ToResult();
+        }
+    }
+}

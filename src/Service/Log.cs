@@ -1,0 +1,71 @@
+using Microsoft.Extensions.Logging;
+using NodaTime;
+
+namespace Orchestrator.Service;
+
+/// <summary>
+/// Every line the service logs. The wording is that of the service this one replaces where it had a line. Ids only: never
+/// content, a secret or a phone number.
+/// </summary>
+internal static partial class Log
+{
+    [LoggerMessage(1, LogLevel.Information, "Processing message queue...")]
+    public static partial void ProcessingQueue(ILogger logger);
+
+    [LoggerMessage(2, LogLevel.Information, "Message queued with ID {MessageId}, scheduled for {ScheduledFor}")]
+    public static partial void MessageQueued(ILogger logger, Guid messageId, Instant scheduledFor);
+
+    [LoggerMessage(3, LogLevel.Information, "Rate limit exceeded for user {UserId}: {Code}, message {MessageId} rescheduled for {Until}")]
+    public static partial void RateLimitExceeded(ILogger logger, string userId, string code, Guid messageId, Instant until);
+
+    [LoggerMessage(4, LogLevel.Information, "User {UserId} in quiet hours, rescheduling message {MessageId} for {Until}")]
+    public static partial void InQuietHours(ILogger logger, string userId, Guid messageId, Instant until);
+
+    [LoggerMessage(5, LogLevel.Information, "Message {MessageId} of user {UserId} deferred until {Until}: {Code}")]
+    public static partial void MessageDeferred(ILogger logger, Guid messageId, string userId, Instant until, string code);
+
+    [LoggerMessage(6, LogLevel.Information, "Successfully delivered message {MessageId}")]
+    public static partial void MessageDelivered(ILogger logger, Guid messageId);
+
+    [LoggerMessage(7, LogLevel.Warning, "Message {MessageId} of user {UserId} expired before it could be delivered")]
+    public static partial void MessageExpired(ILogger logger, Guid messageId, string userId);
+
+    [LoggerMessage(8, LogLevel.Warning, "Message {MessageId} of user {UserId} failed: {Code}")]
+    public static partial void MessageFailed(ILogger logger, Guid messageId, string userId, string code);
+
+    [LoggerMessage(9, LogLevel.Information, "Queue processed: {Delivered} delivered, {Deferred} deferred, {Expired} expired, {Failed} failed")]
+    public static partial void QueueProcessed(ILogger logger, int delivered, int deferred, int expired, int failed);
+
+    [LoggerMessage(10, LogLevel.Warning, "User {UserId} has the unknown time zone {TimeZone}; {DefaultZone} is used (said once per zone)")]
+    public static partial void UnknownTimeZone(ILogger logger, string userId, string timeZone, string defaultZone);
+
+    [LoggerMessage(11, LogLevel.Warning, "User {UserId} has no time zone; {DefaultZone} is used for all users without one (said once)")]
+    public static partial void NoTimeZone(ILogger logger, string userId, string defaultZone);
+
+    [LoggerMessage(12, LogLevel.Error, "The database refuses {Count} messages together ({SqlState}); trying them in parts")]
+    public static partial void BatchRefused(ILogger logger, int count, string? sqlState);
+
+    [LoggerMessage(13, LogLevel.Error, "Message {MessageId} can neither be delivered nor marked as failed ({SqlState}); it is left alone until the next dispatch")]
+    public static partial void MessageStuck(ILogger logger, Guid messageId, string? sqlState);
+
+    [LoggerMessage(14, LogLevel.Warning, "Database out of reach, the queue is processed at the next tick: {Fault}")]
+    public static partial void DatabaseOutOfReach(ILogger logger, string fault);
+
+    [LoggerMessage(15, LogLevel.Information, "Migration {Name} applied")]
+    public static partial void MigrationApplied(ILogger logger, string name);
+
+    [LoggerMessage(16, LogLevel.Warning, "Waiting for the database: {Fault}")]
+    public static partial void WaitingForDatabase(ILogger logger, string fault);
+
+    [LoggerMessage(17, LogLevel.Error, "Request {Method} {Path} failed")]
+    public static partial void RequestFailed(ILogger logger, Exception exception, string method, string path);
+
+    [LoggerMessage(18, LogLevel.Warning, "Urgent message {MessageId} is stored but could not be dispatched at once; the next dispatch takes it: {Fault}")]
+    public static partial void UrgentLeftToNextDispatch(ILogger logger, Guid messageId, string fault);
+
+    [LoggerMessage(19, LogLevel.Error, "The database cannot be migrated; nothing is accepted or dispatched until it can")]
+    public static partial void MigrationFailed(ILogger logger, Exception exception);
+
+    [LoggerMessage(20, LogLevel.Warning, "A batch of {Count} messages took too long and was given up; nothing of it was delivered")]
+    public static partial void BatchStalled(ILogger logger, int count);
+}

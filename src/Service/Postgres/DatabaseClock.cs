@@ -1,0 +1,19 @@
+using Dapper;
+using NodaTime;
+using Npgsql;
+
+namespace Orchestrator.Service.Postgres;
+
+/// <summary>
+/// The clock of every decision. In production the database's, so that instances whose own clocks differ agree; tests set it.
+/// </summary>
+/// <param name="fixedTime">The time to tell instead; null in production.</param>
+public sealed class DatabaseClock(Func<Instant>? fixedTime = null)
+{
+    /// <summary>The time now, given what the database's clock says.</summary>
+    public Instant Of(Instant databaseTime) => fixedTime?.Invoke() ?? databaseTime;
+
+    /// <summary>The time now. Read once for all that is decided together, and handed on as an argument.</summary>
+    public async Task<Instant> ReadAsync(NpgsqlConnection connection, CancellationToken cancellationToken) =>
+        Of(await connection.QuerySingleAsync<Instant>(new CommandDefinition(Sql.Query("ReadClock"), cancellationToken: cancellationToken)));
+}

@@ -1,0 +1,21 @@
+using Npgsql;
+
+namespace Orchestrator.Service.Postgres;
+
+/// <summary>Tells a database that is out of reach from one that refuses what it is asked.</summary>
+public static class DatabaseErrors
+{
+    /// <summary>Whether the same call may well succeed later: no connection, a restart, too many clients, a time-out.</summary>
+    public static bool IsOutOfReach(Exception exception) => exception switch
+    {
+        PostgresException e => e.IsTransient || e.SqlState[..2] is "08" or "53" or "57" or "58" || e.SqlState is "25P03",
+        NpgsqlException or TimeoutException or System.Net.Sockets.SocketException => true,
+        // A connection that broke while a result was being read may surface so.
+        ObjectDisposedException or System.IO.IOException => true,
+        _ => false,
+    };
+
+    /// <summary>Whether the data of a statement is refused: a constraint, a value, a trigger. Trying again changes nothing.</summary>
+    public static bool IsRefusedData(Exception exception) =>
+        exception is PostgresException { SqlState: var state } && state[..2] is "22" or "23" or "44" or "54" or "P0";
+}

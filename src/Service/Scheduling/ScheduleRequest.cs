@@ -1,0 +1,38 @@
+using NodaTime;
+using Orchestrator.Core;
+
+namespace Orchestrator.Service.Scheduling;
+
+/// <summary>A checked request to queue a message.</summary>
+public sealed record ScheduleRequest
+{
+    /// <summary>Who is to get it.</summary>
+    public required string UserId { get; init; }
+
+    /// <summary>Which agent says it.</summary>
+    public required string AgentId { get; init; }
+
+    /// <summary>What it says: a JSON object as text.</summary>
+    public required string MessageData { get; init; }
+
+    /// <summary>Whether <see cref="MessageData"/> holds a <c>content</c> string.</summary>
+    public required bool HasContent { get; init; }
+
+    /// <summary>The lane.</summary>
+    public Lane Lane { get; init; } = Lane.Medium;
+
+    /// <summary>Whether a better time may be waited for.</summary>
+    public bool CanDelay { get; init; } = true;
+
+    /// <summary>Whether it must still make sense when it is delivered.</summary>
+    public bool RequiresFreshContext { get; init; }
+
+    /// <summary>The conversation it belongs to; null: the user's newest active one.</summary>
+    public string? ConversationId { get; init; }
+
+    /// <summary>Not before this time; null: at once.</summary>
+    public Instant? ScheduledFor { get; init; }
+
+    /// <summary>Never at or after this time; null: never expires.</summary>
+    public Instant? ExpiresAt { get; init; }
+}

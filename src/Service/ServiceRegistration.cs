@@ -1,0 +1,39 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Npgsql;
+using Orchestrator.Service.Configuration;
+using Orchestrator.Service.Dispatch;
+using Orchestrator.Service.Http;
+using Orchestrator.Service.Postgres;
+using Orchestrator.Service.Scheduling;
+
+namespace Orchestrator.Service;
+
+/// <summary>Puts the service together, the same on both hosts.</summary>
+public static class ServiceRegistration
+{
+    /// <summary>Adds everything the functions need.</summary>
+    /// <param name="services">The host's services.</param>
+    /// <param name="settings">The settings, complete with a connection string.</param>
+    public static IServiceCollection AddOrchestrator(this IServiceCollection services, Settings settings)
+    {
+        services.TryAddSingleton(TimeProvider.System);
+        services.TryAddSingleton(new DatabaseClock());
+        return services
+            .AddNpgsqlDataSource(settings.ConnectionString!, source => source.UseNodaTime())
+            .AddSingleton(settings)
+            .AddSingleton<DatabaseReadiness>()
+            .AddSingleton<Migrator>()
+            .AddHostedService<MigrationService>()
+            .AddSingleton<IdFormat>()
+            .AddSingleton<Recipients>()
+            .AddSingleton<Dispatcher>()
+            .AddSingleton<QueueTick>()
+            .AddSingleton<Scheduler>()
+            .AddSingleton<ApiKeys>()
+            .AddSingleton<Requests>()
+            .AddSingleton<SchedulingEndpoint>()
+            .AddSingleton<QueueEndpoint>()
+            .AddSingleton<HealthEndpoint>();
+    }
+}
