@@ -172,7 +172,7 @@ CREATE TABLE IF NOT EXISTS idempotency_keys (
   request_hash bytea NOT NULL,
   message_id uuid NOT NULL,
   running_until timestamptz NOT NULL,
-  answer jsonb,
+  answer text,
   created_at timestamptz NOT NULL
 );
 

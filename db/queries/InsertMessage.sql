@@ -2,14 +2,13 @@
 -- same request, still running or done, or by another. A key may be taken anew a day after its message has left the queue.
 WITH taken AS (
   INSERT INTO idempotency_keys AS k (key, request_hash, message_id, running_until, answer, created_at)
-  SELECT @key, @requestHash::bytea, @id, @runningUntil, @answer::jsonb, @now
+  SELECT @key, @requestHash::bytea, @id, @runningUntil, @answer::text, @now
   WHERE @key::text IS NOT NULL
   ON CONFLICT (key) DO UPDATE
   SET request_hash = excluded.request_hash, message_id = excluded.message_id, running_until = excluded.running_until,
     answer = excluded.answer, created_at = excluded.created_at
-  WHERE NOT EXISTS (
-    SELECT FROM message_queue q
-    WHERE q.id = k.message_id AND (q.finished_at IS NULL OR q.finished_at > @now - interval '24 hours'))
+  -- It must be seen to have left: a message that a request at the same moment stores is not seen yet.
+  WHERE EXISTS (SELECT FROM message_queue q WHERE q.id = k.message_id AND q.finished_at <= @now - interval '24 hours')
   RETURNING k.key
 ), queued AS (
   INSERT INTO message_queue (id, user_id, agent_id, message_data, scheduled_for, priority, status, conversation_context_id,

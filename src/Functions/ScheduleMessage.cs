@@ -1,4 +1,3 @@
-using Microsoft.AspNetCore.Http;
 using Orchestrator.Service.Http;
 
 namespace Orchestrator.Functions;

@@ -1,0 +1,69 @@
+using System.Net;
+using Orchestrator.Embedded;
+using Orchestrator.Embedded.Postgres;
+using Orchestrator.Embedded.Triggers;
+using Orchestrator.Service;
+using Orchestrator.Service.Configuration;
+using Orchestrator.Service.Http;
+
+var builder = WebApplication.CreateSlimBuilder(args);
+builder.Logging.ClearProviders().AddSimpleConsole(console =>
+{
+    console.SingleLine = true;
+    console.UseUtcTimestamp = true;
+    console.TimestampFormat = "yyyy-MM-ddTHH:mm:ss.fffZ ";
+});
+builder.Logging.AddFilter("Microsoft", LogLevel.Warning);
+// PostgreSQL needs its share of the ten seconds that a shutdown may take.
+builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(4));
+
+try
+{
+    var settings = Settings.Read(builder.Configuration, HostKind.Embedded);
+    var host = EmbeddedSettings.Read(builder.Configuration, settings);
+    await using var postgres = settings.ConnectionString is null ? await StartPostgresAsync(host) : null;
+    if (postgres is not null)
+    {
+        settings = settings with { ConnectionString = Orchestrator.Service.Postgres.ConnectionStrings.Parse(postgres.ConnectionString) };
+        builder.Services.AddHostedService<DemoUser>();
+    }
+
+    builder.Configuration["PROCESS_QUEUE_SCHEDULE"] = settings.ProcessQueueSchedule;
+    builder.Services.AddOrchestrator(settings).AddHostedService<TimerTriggers>();
+    builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(host.Address, host.Port));
+
+    await using var app = builder.Build();
+    app.UseStatusCodePages(NoBodyAsync);
+    app.MapHttpFunctions();
+    await app.StartAsync();
+    Welcome.Print(app.Services.GetRequiredService<Microsoft.AspNetCore.Hosting.Server.IServer>(), settings,
+        postgres is null ? "the database of DATABASE_URL" : $"its own PostgreSQL in {host.DataFolder}");
+    await app.WaitForShutdownAsync();
+    return 0;
+}
+catch (Exception e) when (e is SettingsException or EmbeddedPostgresException)
+{
+    await Console.Error.WriteLineAsync(e.Message);
+    return 1;
+}
+catch (IOException e) when (e.InnerException is Microsoft.AspNetCore.Connections.AddressInUseException)
+{
+    await Console.Error.WriteLineAsync($"PORT: {e.InnerException.Message}; stop the other program or set PORT to another number");
+    return 1;
+}
+
+async Task<EmbeddedPostgres> StartPostgresAsync(EmbeddedSettings host)
+{
+    using var logging = LoggerFactory.Create(l => l.AddSimpleConsole(console => console.SingleLine = true));
+    return await EmbeddedPostgres.StartAsync(
+        new EmbeddedPostgresOptions { DataFolder = host.DataFolder, BinariesFolder = host.PostgresBinaries },
+        logging.CreateLogger<EmbeddedPostgres>(), CancellationToken.None);
+}
+
+// Answers that routing gives without a body of their own: an unknown path, a wrong method.
+static Task NoBodyAsync(Microsoft.AspNetCore.Diagnostics.StatusCodeContext context) => context.HttpContext.Response.StatusCode switch
+{
+    StatusCodes.Status404NotFound => Problem.NotFound().ToResult().ExecuteAsync(context.HttpContext),
+    StatusCodes.Status405MethodNotAllowed => Problem.MethodNotAllowed().ToResult().ExecuteAsync(context.HttpContext),
+    _ => Task.CompletedTask,
+};

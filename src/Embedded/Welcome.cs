@@ -1,0 +1,32 @@
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Orchestrator.Service.Configuration;
+
+namespace Orchestrator.Embedded;
+
+/// <summary>What someone who has just started the host is told: where it listens, what to try, what is not configured.</summary>
+internal static class Welcome
+{
+    public static void Print(IServer server, Settings settings, string database)
+    {
+        var address = server.Features.Get<IServerAddressesFeature>()!.Addresses.First()
+            .Replace("0.0.0.0", "localhost", StringComparison.Ordinal)
+            .Replace("127.0.0.1", "localhost", StringComparison.Ordinal);
+        var key = settings.ApiKeys.Count == 0 ? "" : " -H 'Authorization: Bearer <key>'";
+        Console.WriteLine(
+            $$"""
+
+              Message Orchestrator listens on {{address}} ({{database}})
+
+              Try it:
+                curl {{address}}/schedule-message -H 'Content-Type: application/json'{{key}} -d '{"userId": "user_123", "agentId": "concierge_agent_456", "messageData": {"content": "Your intro request has been matched!"}, "priority": "high", "conversationId": "conv_789"}'
+                curl {{address}}/health
+
+              Not configured:
+                SMS       {{(settings.HasTwilio ? "this version hands messages over but does not send them: they stay in messages with status 'pending'" : "no TWILIO_* settings: messages are handed over to the table messages with status 'pending', and this version sends none")}}
+                Model     {{(settings.HasModel ? "this version does not call a model: messages go out as their content says" : "no ANTHROPIC_API_KEY: messages need a content of their own")}}
+                API keys  {{(settings.ApiKeys.Count > 0 ? "configured" : "no ORCHESTRATOR_API_KEYS: anyone on this machine may call")}}
+
+            """);
+    }
+}
