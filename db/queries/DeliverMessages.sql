@@ -9,7 +9,9 @@ WITH sent AS (
   RETURNING q.id, q.user_id, q.agent_id, coalesce(q.final_message, message_text(q.message_data)) AS content, d.conversation_id, d.date
 ), stored AS (
   INSERT INTO messages (id, conversation_id, user_id, role, content, direction, status, created_at)
-  SELECT id, conversation_id::external_id, user_id, split_part(agent_id, '_', 1), content, 'outbound', 'pending', @now
+  -- The agent's kind: an adopted queue may name no agent, and an adopted column holds 50 characters.
+  SELECT id, conversation_id::external_id, user_id, left(coalesce(nullif(split_part(agent_id, '_', 1), ''), 'system'), 50), content,
+    'outbound', 'pending', @now
   FROM sent
 ), counted AS (
   -- Limits are the user's own: a new day starts with those of the newest day before it.

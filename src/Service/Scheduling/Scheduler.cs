@@ -55,9 +55,16 @@ public sealed class Scheduler(
             if (dryRun)
                 return new ScheduleOutcome.Answered((plan.Answer with { MessageId = null, DryRun = true }).ToJson(), Replayed: false);
 
-            var stored = plan with { Answer = known.Lane == Lane.Urgent ? plan.Answer : plan.Answer with { Status = "queued" } };
-            if (await InsertAsync(connection, known, context, stored, key, hash, cancellationToken))
-                return await AnswerAsync(connection, known, stored, key, cancellationToken);
+            try
+            {
+                if (await InsertAsync(connection, known, context, plan, key, hash, cancellationToken))
+                    return await AnswerAsync(connection, known, plan, key, cancellationToken);
+            }
+            catch (PostgresException e) when (DatabaseErrors.IsRefusedData(e))
+            {
+                // JSON allows what jsonb does not: a number beyond all bounds, for one.
+                return new ScheduleOutcome.Refused(Problem.InvalidRequest("messageData", $"cannot be stored: {e.MessageText}"));
+            }
 
             // Another request took the key between the look and the insert: look again.
         }

@@ -1,0 +1,130 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Net;
+using System.Runtime.InteropServices;
+using System.Text.RegularExpressions;
+
+namespace Orchestrator.EndToEnd.Tests;
+
+/// <summary>The embedded host as a process of its own, started from its build output as a user's would be.</summary>
+public sealed partial class EmbeddedHost : IAsyncDisposable
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
+    private readonly Process _process;
+    private readonly ConcurrentQueue<string> _output = new();
+    private readonly TaskCompletionSource<Uri> _address = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    private EmbeddedHost(IReadOnlyDictionary<string, string> environment)
+    {
+        var start = new ProcessStartInfo("dotnet", Path.Combine(AppContext.BaseDirectory, "Orchestrator.Embedded.dll"))
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        start.Environment["PORT"] = "0";
+        foreach (var (name, value) in environment)
+            start.Environment[name] = value;
+        _process = new Process { StartInfo = start, EnableRaisingEvents = true };
+        _process.OutputDataReceived += (_, line) => Receive(line.Data);
+        _process.ErrorDataReceived += (_, line) => Receive(line.Data);
+        _process.Exited += (_, _) => _address.TrySetException(new InvalidOperationException("The host ended."));
+    }
+
+    /// <summary>A client of this host.</summary>
+    public HttpClient Client { get; private set; } = null!;
+
+    /// <summary>All it has printed so far.</summary>
+    public string Output => string.Join('\n', _output);
+
+    public int ProcessId => _process.Id;
+
+    /// <summary>Starts a host and waits until it says where it listens and answers there.</summary>
+    public static async Task<EmbeddedHost> StartAsync(params IEnumerable<(string Name, string Value)> environment)
+    {
+        var host = Launch(environment);
+        try
+        {
+            host.Client = new HttpClient { BaseAddress = await host._address.Task.WaitAsync(Patience) };
+            await host.WaitUntilHealthyAsync();
+            return host;
+        }
+        catch (Exception e)
+        {
+            await host.DisposeAsync();
+            throw new InvalidOperationException($"The host did not start:\n{host.Output}", e);
+        }
+    }
+
+    /// <summary>Starts a host that is expected to end by itself.</summary>
+    /// <returns>Its exit code and all it printed.</returns>
+    public static async Task<(int ExitCode, string Output)> RunToEndAsync(params IEnumerable<(string Name, string Value)> environment)
+    {
+        await using var host = Launch(environment);
+        host._address.Task.ContinueWith(_ => { }, TaskScheduler.Default).Forget();
+        await host._process.WaitForExitAsync().WaitAsync(Patience);
+        return (host._process.ExitCode, host.Output);
+    }
+
+    /// <summary>Waits until /health answers 200.</summary>
+    public Task WaitUntilHealthyAsync() => Eventually.HoldsAsync(async () =>
+    {
+        try
+        {
+            return (await Client.GetAsync(new Uri("health", UriKind.Relative))).StatusCode == HttpStatusCode.OK;
+        }
+        catch (HttpRequestException)
+        {
+            return false;
+        }
+    }, "the host is healthy");
+
+    /// <summary>Sends SIGTERM and waits for the end.</summary>
+    /// <returns>The exit code, and how long it took.</returns>
+    public async Task<(int ExitCode, TimeSpan Took)> TerminateAsync()
+    {
+        var watch = Stopwatch.StartNew();
+        Kill(_process.Id, 15).ShouldBe(0);
+        await _process.WaitForExitAsync().WaitAsync(Patience);
+        return (_process.ExitCode, watch.Elapsed);
+    }
+
+    /// <summary>Sends SIGKILL, which the process cannot see coming.</summary>
+    public async Task KillAsync()
+    {
+        _process.Kill();
+        await _process.WaitForExitAsync().WaitAsync(Patience);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (!_process.HasExited)
+            await TerminateAsync();
+        Client?.Dispose();
+        _process.Dispose();
+    }
+
+    private static EmbeddedHost Launch(IEnumerable<(string Name, string Value)> environment)
+    {
+        var host = new EmbeddedHost(environment.ToDictionary(e => e.Name, e => e.Value));
+        host._process.Start();
+        host._process.BeginOutputReadLine();
+        host._process.BeginErrorReadLine();
+        return host;
+    }
+
+    private void Receive(string? line)
+    {
+        if (line is null)
+            return;
+        _output.Enqueue(line);
+        if (ListensOn().Match(line) is { Success: true } match)
+            _address.TrySetResult(new Uri(match.Groups[1].Value));
+    }
+
+    [GeneratedRegex("listens on (http://[^ ]+)")]
+    private static partial Regex ListensOn();
+
+    [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
+    private static partial int Kill(int processId, int signal);
+}
