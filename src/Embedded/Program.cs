@@ -1,7 +1,5 @@
-using System.Net;
 using Orchestrator.Embedded;
 using Orchestrator.Embedded.Postgres;
-using Orchestrator.Embedded.Triggers;
 using Orchestrator.Service;
 using Orchestrator.Service.Configuration;
 using Orchestrator.Service.Http;

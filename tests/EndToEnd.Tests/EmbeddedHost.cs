@@ -40,13 +40,14 @@ public sealed partial class EmbeddedHost : IAsyncDisposable
     public int ProcessId => _process.Id;
 
     /// <summary>Starts a host and waits until it says where it listens and answers there.</summary>
-    public static async Task<EmbeddedHost> StartAsync(params IEnumerable<(string Name, string Value)> environment)
+    public static async Task<EmbeddedHost> StartAsync(IEnumerable<(string Name, string Value)> environment, bool waitUntilHealthy = true)
     {
         var host = Launch(environment);
         try
         {
             host.Client = new HttpClient { BaseAddress = await host._address.Task.WaitAsync(Patience) };
-            await host.WaitUntilHealthyAsync();
+            if (waitUntilHealthy)
+                await host.WaitUntilHealthyAsync();
             return host;
         }
         catch (Exception e)

@@ -1,0 +1,25 @@
+namespace Orchestrator.Embedded.Postgres;
+
+/// <summary>Held as long as this process uses a data folder; the operating system lets go of it when the process dies.</summary>
+internal static class DataFolderLock
+{
+    /// <summary>Takes the lock.</summary>
+    /// <returns>Dispose it to let go.</returns>
+    /// <exception cref="EmbeddedPostgresException">Another process holds it, or the folder cannot be written to.</exception>
+    public static IDisposable Take(string folder)
+    {
+        try
+        {
+            return new FileStream(Path.Combine(folder, "postgres.lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+        }
+        catch (IOException)
+        {
+            throw new EmbeddedPostgresException(
+                $"Another process uses the database in {folder}: stop it, or set Orchestrator__DataFolder to another folder");
+        }
+        catch (UnauthorizedAccessException e)
+        {
+            throw new EmbeddedPostgresException($"{e.Message} Set Orchestrator__DataFolder to a folder that can be written to");
+        }
+    }
+}
