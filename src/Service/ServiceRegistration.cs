@@ -1,5 +1,6 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Logging;
 using Npgsql;
 using Orchestrator.Service.Configuration;
 using Orchestrator.Service.Dispatch;
@@ -18,6 +19,8 @@ public static class ServiceRegistration
     public static IServiceCollection AddOrchestrator(this IServiceCollection services, Settings settings)
     {
         services.TryAddSingleton(TimeProvider.System);
+        // Npgsql tells every statement at the level at which the service tells every message.
+        services.AddLogging(logging => logging.AddFilter("Npgsql", LogLevel.Warning));
         services.TryAddSingleton(new DatabaseClock());
         return services
             .AddNpgsqlDataSource(settings.ConnectionString!, source => source.UseNodaTime())

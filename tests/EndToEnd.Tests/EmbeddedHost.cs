@@ -105,7 +105,8 @@ public sealed partial class EmbeddedHost : IAsyncDisposable
         _process.Dispose();
     }
 
-    private static EmbeddedHost Launch(IEnumerable<(string Name, string Value)> environment)
+    /// <summary>Starts a host and waits for nothing.</summary>
+    public static EmbeddedHost Launch(IEnumerable<(string Name, string Value)> environment)
     {
         var host = new EmbeddedHost(environment.ToDictionary(e => e.Name, e => e.Value));
         host._process.Start();

@@ -264,7 +264,7 @@ public sealed class ScheduleMessageTests(RunningService service) : IClassFixture
     public async Task Without_a_model_a_message_without_content_is_refused_with_the_missing_setting()
     {
         var (status, problem, _) = await _client.PostAsync(
-            "schedule-message", $$"""{"userId": "{{await NewUserAsync()}}", "agentId": "a", "messageData": {"match": "Ann"}}""");
+            "schedule-message", $$$"""{"userId": "{{{await NewUserAsync()}}}", "agentId": "a", "messageData": {"match": "Ann"}}""");
 
         status.ShouldBe(HttpStatusCode.UnprocessableEntity);
         problem.Text("code").ShouldBe("model_not_configured");
