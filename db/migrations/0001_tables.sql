@@ -90,7 +90,8 @@ COMMENT ON COLUMN message_queue.finished_at IS 'When the message left the queue,
 -- What an adopted queue may hold that no dispatch would ever look at: rows without a lane, and the status "approved", which
 -- stood for "queued and ready".
 UPDATE message_queue SET priority = 'medium' WHERE priority IS NULL OR priority NOT IN ('urgent', 'high', 'medium', 'low');
-UPDATE message_queue SET status = 'queued' WHERE sent_at IS NULL AND (status IS NULL OR status = 'approved');
+UPDATE message_queue SET status = CASE WHEN sent_at IS NULL THEN 'queued' ELSE 'sent' END
+  WHERE status IS NULL OR status = 'approved';
 
 -- A row that no dispatch would find is refused when it is written, not lost without a trace.
 ALTER TABLE message_queue

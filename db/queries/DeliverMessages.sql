@@ -5,7 +5,7 @@ WITH sent AS (
   UPDATE message_queue q
   SET status = 'sent', sent_at = @now, finished_at = @now, delivered_message_id = q.id, reason = 'delivered'
   FROM unnest(@ids::uuid[], @conversationIds::text[], @dates::date[]) AS d (id, conversation_id, date)
-  WHERE q.id = d.id AND q.status = 'queued' AND clock_timestamp() < now() + interval '5 seconds'
+  WHERE q.id = d.id AND q.status = 'queued' AND clock_timestamp() < @readAt + interval '5 seconds'
   RETURNING q.id, q.user_id, q.agent_id, coalesce(q.final_message, message_text(q.message_data)) AS content, d.conversation_id, d.date
 ), stored AS (
   INSERT INTO messages (id, conversation_id, user_id, role, content, direction, status, created_at)

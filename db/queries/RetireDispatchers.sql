@@ -1,7 +1,7 @@
 -- Adds the rows of instances that have been gone for a day to one row that stands for them all, so that the table stays small.
 WITH gone AS (
   DELETE FROM dispatchers
-  WHERE last_pass_at < @now - interval '1 day' AND id <> '00000000-0000-0000-0000-000000000000'
+  WHERE last_pass_at < clock_timestamp() - interval '1 day' AND id <> '00000000-0000-0000-0000-000000000000'
   RETURNING started_at, last_pass_at, delivered, deferred, expired, failed
 )
 INSERT INTO dispatchers AS d (id, started_at, last_pass_at, delivered, deferred, expired, failed)

@@ -95,14 +95,14 @@ public sealed class CrashTests(RunningService service) : IClassFixture<RunningSe
     {
         await service.AddUserAsync("patient");
         const string Body = """{"userId": "patient", "agentId": "agent", "messageData": {"content": "x"}}""";
-        await service.Postgres.KillAsync();
+        await service.Postgres.KillAsync(TestContext.Current.CancellationToken);
         try
         {
             var (status, problem, response) = await service.Client.PostAsync("schedule-message", Body);
             status.ShouldBe(HttpStatusCode.ServiceUnavailable);
             problem.GetProperty("code").GetString().ShouldBe("database_unavailable");
             response.Headers.RetryAfter!.Delta.ShouldNotBeNull();
-            var (health, report, _) = await service.Client.GetAsync("health");
+            var (health, report, _) = await service.Client.GetJsonAsync("health");
             health.ShouldBe(HttpStatusCode.ServiceUnavailable);
             report.GetProperty("status").GetString().ShouldBe("unhealthy");
             (await service.Client.PostAsync("process-queue", "")).Status.ShouldBe(HttpStatusCode.ServiceUnavailable);
@@ -119,12 +119,12 @@ public sealed class CrashTests(RunningService service) : IClassFixture<RunningSe
     [Fact]
     public async Task A_host_that_starts_before_its_database_serves_503_and_is_ready_when_the_database_comes()
     {
-        await service.Postgres.KillAsync();
+        await service.Postgres.KillAsync(TestContext.Current.CancellationToken);
         EmbeddedHost host;
         try
         {
             host = await EmbeddedHost.StartAsync(service.Settings, waitUntilHealthy: false);
-            (await host.Client.GetAsync("health")).Status.ShouldBe(HttpStatusCode.ServiceUnavailable);
+            (await host.Client.GetJsonAsync("health")).Status.ShouldBe(HttpStatusCode.ServiceUnavailable);
         }
         finally
         {

@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Net;
-using System.Runtime.InteropServices;
 using System.Text.RegularExpressions;
 
 namespace Orchestrator.EndToEnd.Tests;
@@ -19,6 +18,7 @@ public sealed partial class EmbeddedHost : IAsyncDisposable
     {
         var start = new ProcessStartInfo("dotnet", Path.Combine(AppContext.BaseDirectory, "Orchestrator.Embedded.dll"))
         {
+            UseShellExecute = false,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
@@ -85,7 +85,8 @@ public sealed partial class EmbeddedHost : IAsyncDisposable
     public async Task<(int ExitCode, TimeSpan Took)> TerminateAsync()
     {
         var watch = Stopwatch.StartNew();
-        Kill(_process.Id, 15).ShouldBe(0);
+        using (var kill = Process.Start("kill", ["-TERM", $"{_process.Id}"]))
+            await kill.WaitForExitAsync();
         await _process.WaitForExitAsync().WaitAsync(Patience);
         return (_process.ExitCode, watch.Elapsed);
     }
@@ -121,12 +122,9 @@ public sealed partial class EmbeddedHost : IAsyncDisposable
             return;
         _output.Enqueue(line);
         if (ListensOn().Match(line) is { Success: true } match)
-            _address.TrySetResult(new Uri(match.Groups[1].Value));
+            _address.TrySetResult(new Uri(match.Value));
     }
 
-    [GeneratedRegex("listens on (http://[^ ]+)")]
+    [GeneratedRegex("(?<=listens on )http://[^ ]+", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
     private static partial Regex ListensOn();
-
-    [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
-    private static partial int Kill(int processId, int signal);
 }

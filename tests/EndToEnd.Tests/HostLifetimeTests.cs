@@ -112,7 +112,7 @@ public sealed class HostLifetimeTests : IDisposable
         portTold.ShouldContain(port);
         portTold.ShouldNotContain("   at ");
         ProcessesOn(other.Path).ShouldBeEmpty();
-        (await first.Client.GetAsync("health")).Status.ShouldBe(HttpStatusCode.OK);
+        (await first.Client.GetJsonAsync("health")).Status.ShouldBe(HttpStatusCode.OK);
     }
 
     [Theory]
@@ -140,7 +140,7 @@ public sealed class HostLifetimeTests : IDisposable
         await ScheduleAsync(host);
 
         await Eventually.HoldsAsync(
-            async () => (await host.Client.GetAsync("health")).Body.GetProperty("stats").GetProperty("messagesProcessed").GetInt64() == 1,
+            async () => (await host.Client.GetJsonAsync("health")).Body.GetProperty("stats").GetProperty("messagesProcessed").GetInt64() == 1,
             "the message is processed though nobody asked for it");
     }
 
@@ -188,7 +188,7 @@ public sealed class HostLifetimeTests : IDisposable
     [
         .. from process in Directory.GetDirectories("/proc")
            let commandLine = Path.Combine(process, "cmdline")
-           where int.TryParse(Path.GetFileName(process), out _) && File.Exists(commandLine)
+           where int.TryParse(Path.GetFileName(process), CultureInfo.InvariantCulture, out _) && File.Exists(commandLine)
            let arguments = Read(commandLine)
            where arguments.Contains(folder, StringComparison.Ordinal)
            select arguments.Replace('\0', ' '),

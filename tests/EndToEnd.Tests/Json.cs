@@ -16,7 +16,7 @@ internal static class Json
         return await ReadAsync(await client.SendAsync(request, TestContext.Current.CancellationToken));
     }
 
-    public static async Task<(HttpStatusCode Status, JsonElement Body, HttpResponseMessage Response)> GetAsync(this HttpClient client, string path) =>
+    public static async Task<(HttpStatusCode Status, JsonElement Body, HttpResponseMessage Response)> GetJsonAsync(this HttpClient client, string path) =>
         await ReadAsync(await client.GetAsync(new Uri(path, UriKind.Relative), TestContext.Current.CancellationToken));
 
     public static async Task<(HttpStatusCode Status, JsonElement Body, HttpResponseMessage Response)> ReadAsync(HttpResponseMessage response)

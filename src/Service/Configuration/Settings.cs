@@ -44,9 +44,6 @@ public sealed record Settings
     /// <summary>Whether a Twilio account is configured.</summary>
     public bool HasTwilio { get; init; }
 
-    /// <summary>Whether a model is configured.</summary>
-    public bool HasModel { get; init; }
-
     /// <summary>The first tick of the schedule after the instant.</summary>
     public Instant NextTickAfter(Instant instant) => Instant.FromDateTimeUtc(DateTime.SpecifyKind(
         SettingsReader.ParseSchedule(ProcessQueueSchedule)!.GetNextOccurrence(instant.ToDateTimeUtc()), DateTimeKind.Utc));
@@ -67,7 +64,6 @@ public sealed record Settings
             DefaultZone = read.Zone("Orchestrator:DefaultTimeZone") ?? DateTimeZoneProviders.Tzdb["America/New_York"],
             BatchSize = read.Number("Orchestrator:BatchSize", 1, 10_000) ?? 1000,
             HasTwilio = read.Text("TWILIO_ACCOUNT_SID") is not null && read.Text("TWILIO_AUTH_TOKEN") is not null,
-            HasModel = read.Text("ANTHROPIC_API_KEY") is not null,
             Rules = defaults with
             {
                 HourlyLimit = read.Number("Orchestrator:HourlyLimit", 1, 1_000_000),

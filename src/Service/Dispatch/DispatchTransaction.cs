@@ -68,14 +68,15 @@ internal sealed class DispatchTransaction(
     /// <summary>Writes all decisions, set by set, and what the instance has done.</summary>
     /// <param name="decided">The decisions; may be empty.</param>
     /// <param name="instance">The instance's row in <c>dispatchers</c>.</param>
-    /// <param name="now">The time they were made for.</param>
+    /// <param name="clock">The time they were made for.</param>
     /// <param name="detail">What to add to the reason of a failure; null: nothing.</param>
     /// <returns>False where the decisions had become too old to deliver by; the transaction must then be given up.</returns>
-    public async Task<bool> ApplyAsync(IReadOnlyList<Decided> decided, Guid instance, Instant now, string? detail = null)
+    public async Task<bool> ApplyAsync(IReadOnlyList<Decided> decided, Guid instance, DatabaseClock.Reading clock, string? detail = null)
     {
+        var now = clock.Now;
         var delivered = decided.Where(d => d.Decision is Decision.Deliver).ToList();
         var result = Count(decided);
-        if (delivered.Count > 0 && !await DeliverAsync(delivered, now))
+        if (delivered.Count > 0 && !await DeliverAsync(delivered, clock))
             return false;
 
         var deferred = decided.Where(d => d.Decision is Decision.Defer).ToList();
@@ -126,8 +127,9 @@ internal sealed class DispatchTransaction(
         decided.Count(d => d.Decision is Decision.Expire),
         decided.Count(d => d.Decision is Decision.Fail));
 
-    private async Task<bool> DeliverAsync(List<Decided> delivered, Instant now)
+    private async Task<bool> DeliverAsync(List<Decided> delivered, DatabaseClock.Reading clock)
     {
+        var now = clock.Now;
         var withoutConversation = delivered.Where(d => d.Message.ConversationId is null).ToList();
         var conversationOf = withoutConversation.Count == 0
             ? []
@@ -139,6 +141,7 @@ internal sealed class DispatchTransaction(
             conversationIds = delivered.ConvertAll(d => d.Message.ConversationId ?? conversationOf[d.Message.UserId]).ToArray(),
             dates = delivered.ConvertAll(d => d.Date).ToArray(),
             now,
+            readAt = clock.ReadAt,
         });
         return rows == delivered.Count;
     }

@@ -76,10 +76,11 @@ public sealed class Dispatcher(
                 await batch.LockUserAsync(lockFirst);
 
             // Read after any wait for a lock: a time from before it could be older than the last delivery.
-            var now = await clock.ReadAsync(connection, cancellationToken);
+            var reading = await clock.ReadAsync(connection, cancellationToken);
+            var now = reading.Now;
             claimed = await claim(batch, now);
             var decided = claimed.Count > 0 ? await batch.DecideAsync(claimed, now) : [];
-            if (!await batch.ApplyAsync(decided, _instance, now))
+            if (!await batch.ApplyAsync(decided, _instance, reading))
             {
                 Log.BatchStalled(logger, claimed.Count);
                 throw new TimeoutException("A batch took so long that the time it was decided for had passed.");
@@ -118,12 +119,12 @@ public sealed class Dispatcher(
             await using var connection = await database.OpenConnectionAsync(cancellationToken);
             await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
             var batch = new DispatchTransaction(connection, transaction, recipients, settings, cancellationToken);
-            var now = await clock.ReadAsync(connection, cancellationToken);
+            var reading = await clock.ReadAsync(connection, cancellationToken);
             IReadOnlyList<Decided> decided = [new(message, new Decision.Fail(Failure.Rejected), default)];
-            await batch.ApplyAsync(decided, _instance, now, detail: $"{refusal.SqlState} {refusal.ConstraintName}".TrimEnd());
+            await batch.ApplyAsync(decided, _instance, reading, detail: $"{refusal.SqlState} {refusal.ConstraintName}".TrimEnd());
             await transaction.CommitAsync(cancellationToken);
             Report(decided);
-            return new Batch(1, DispatchTransaction.Count(decided), [], now);
+            return new Batch(1, DispatchTransaction.Count(decided), [], reading.Now);
         }
         catch (PostgresException e) when (DatabaseErrors.IsRefusedData(e))
         {

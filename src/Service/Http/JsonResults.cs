@@ -1,5 +1,5 @@
+using System.Text.Encodings.Web;
 using System.Text.Json;
-using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Http;
 using NodaTime;
 using NodaTime.Serialization.SystemTextJson;
@@ -10,8 +10,12 @@ namespace Orchestrator.Service.Http;
 internal static class JsonResults
 {
     public static JsonSerializerOptions Options { get; } =
-        new JsonSerializerOptions(JsonSerializerDefaults.Web) { DefaultIgnoreCondition = JsonIgnoreCondition.Never }
-            .ConfigureForNodaTime(DateTimeZoneProviders.Tzdb);
+        new JsonSerializerOptions(JsonSerializerDefaults.Web)
+        {
+            // Answers are JSON alone, never part of a page, so an apostrophe may stay one.
+            Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+        }
+        .ConfigureForNodaTime(DateTimeZoneProviders.Tzdb);
 
     public static IResult Ok<T>(T body, int status = 200) => Results.Json(body, Options, statusCode: status);
 }

@@ -63,11 +63,11 @@ public sealed record Problem(int Status, string Code, string Title, string? Deta
     /// <summary>The message needs a model, and none is configured.</summary>
     public static Problem ModelNotConfigured() => new(
         422, "model_not_configured", "The message cannot be written.",
-        "messageData has no content string, and ANTHROPIC_API_KEY is not set, so there is no model that could write one. Send messageData.content.");
+        "messageData has no content string, and this version has no model that could write one. Send messageData.content.");
 
     /// <summary>The database is out of reach.</summary>
     public static Problem DatabaseUnavailable() => new(
-        503, "database_unavailable", "The database is out of reach.", "Nothing was stored. Try again.")
+        503, "database_unavailable", "The database is out of reach.", "Try again; with an Idempotency-Key nothing is stored twice.")
     { RetryAfter = 5 };
 
     /// <summary>A fault of the service's own.</summary>
@@ -80,7 +80,7 @@ public sealed record Problem(int Status, string Code, string Title, string? Deta
         details.Extensions["code"] = Code;
         if (Errors is not null)
             details.Extensions["errors"] = Errors;
-        var result = Results.Json(details, contentType: "application/problem+json", statusCode: Status);
+        var result = Results.Json(details, JsonResults.Options, contentType: "application/problem+json", statusCode: Status);
         return RetryAfter is { } seconds ? new WithHeader(result, "Retry-After", seconds.ToString(System.Globalization.CultureInfo.InvariantCulture))
             : Status == 401 ? new WithHeader(result, "WWW-Authenticate", "Bearer")
             : result;

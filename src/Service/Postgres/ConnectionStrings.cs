@@ -1,3 +1,4 @@
+using System.Data.Common;
 using Npgsql;
 
 namespace Orchestrator.Service.Postgres;
@@ -33,9 +34,11 @@ public static class ConnectionStrings
         // not be had anyway.
         builder.NoResetOnClose = true;
         builder.ApplicationName ??= "message-orchestrator";
-        if (!builder.ContainsKey("Timeout"))
+        // Npgsql's own builder claims to contain every key it knows; the plain one knows what was given.
+        var given = new DbConnectionStringBuilder { ConnectionString = builder.ConnectionString };
+        if (!given.ContainsKey("Timeout"))
             builder.Timeout = 5;
-        if (!builder.ContainsKey("Command Timeout"))
+        if (!given.ContainsKey("Command Timeout"))
             builder.CommandTimeout = 15;
         return builder.ConnectionString;
     }

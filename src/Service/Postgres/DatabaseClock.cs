@@ -14,6 +14,15 @@ public sealed class DatabaseClock(Func<Instant>? fixedTime = null)
     public Instant Of(Instant databaseTime) => fixedTime?.Invoke() ?? databaseTime;
 
     /// <summary>The time now. Read once for all that is decided together, and handed on as an argument.</summary>
-    public async Task<Instant> ReadAsync(NpgsqlConnection connection, CancellationToken cancellationToken) =>
-        Of(await connection.QuerySingleAsync<Instant>(new CommandDefinition(Sql.Query("ReadClock"), cancellationToken: cancellationToken)));
+    public async Task<Reading> ReadAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        var databaseTime = await connection.QuerySingleAsync<Instant>(
+            new CommandDefinition(Sql.Query("ReadClock"), cancellationToken: cancellationToken));
+        return new Reading(Of(databaseTime), databaseTime);
+    }
+
+    /// <summary>One look at the clock.</summary>
+    /// <param name="Now">The time that counts.</param>
+    /// <param name="ReadAt">What the database's clock said; tells later how old the reading has become.</param>
+    public readonly record struct Reading(Instant Now, Instant ReadAt);
 }

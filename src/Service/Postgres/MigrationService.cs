@@ -17,6 +17,7 @@ internal sealed class MigrationService(
             {
                 foreach (var name in await migrator.MigrateAsync(stoppingToken))
                     Log.MigrationApplied(logger, name);
+                await migrator.RetireDispatchersAsync(stoppingToken);
                 readiness.Declare();
                 return;
             }

@@ -47,4 +47,11 @@ public sealed class Migrator(NpgsqlDataSource database)
             await connection.ReloadTypesAsync(cancellationToken);
         return applied;
     }
+
+    /// <summary>Gathers the rows of instances long gone, so that the sums over all of them stay cheap.</summary>
+    public async Task RetireDispatchersAsync(CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        await connection.ExecuteAsync(new CommandDefinition(Sql.Query("RetireDispatchers"), cancellationToken: cancellationToken));
+    }
 }

@@ -1,8 +1,8 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using NodaTime;
-using NodaTime.Serialization.SystemTextJson;
 using Orchestrator.Core;
+using Orchestrator.Service.Http;
 
 namespace Orchestrator.Service.Scheduling;
 
@@ -33,8 +33,7 @@ public sealed record ScheduleAnswer
 
     /// <summary>How answers are written.</summary>
     internal static JsonSerializerOptions Json { get; } =
-        new JsonSerializerOptions(JsonSerializerDefaults.Web) { DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull }
-            .ConfigureForNodaTime(DateTimeZoneProviders.Tzdb);
+        new(JsonResults.Options) { DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull };
 
     /// <summary>The answer for a message that stands so in the database.</summary>
     /// <param name="id">The message's id.</param>

@@ -20,6 +20,9 @@ public sealed class Scheduler(
     /// <summary>How long a first request may take before its key's answer is taken from what became of its message.</summary>
     private static readonly Duration LongestRun = Duration.FromSeconds(30);
 
+    /// <summary>How often a key may be snatched away between the look and the insert before the caller is told to wait.</summary>
+    private const int MostAttempts = 5;
+
     /// <summary>How long a key stands for its message after that has left the queue.</summary>
     private static readonly Duration KeyLife = Duration.FromHours(24);
 
@@ -32,7 +35,7 @@ public sealed class Scheduler(
     public async Task<ScheduleOutcome> ScheduleAsync(
         ScheduleRequest request, string? key, bool dryRun, CancellationToken cancellationToken)
     {
-        if (!request.HasContent && !settings.HasModel)
+        if (!request.HasContent)
             return new ScheduleOutcome.Refused(Problem.ModelNotConfigured());
 
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
@@ -40,7 +43,7 @@ public sealed class Scheduler(
             return Refuse(request, userIsKnown: false);
 
         var hash = HashOf(request);
-        while (true)
+        for (var attempt = 0; attempt < MostAttempts; attempt++)
         {
             var context = await SchedulingContext.LoadAsync(
                 connection, clock, known, dryRun ? null : key, settings.Rules.BusyAbove, cancellationToken);
@@ -68,6 +71,8 @@ public sealed class Scheduler(
 
             // Another request took the key between the look and the insert: look again.
         }
+
+        return new ScheduleOutcome.Refused(Problem.IdempotencyKeyRunning());
     }
 
     private static ScheduleOutcome.Refused Refuse(ScheduleRequest request, bool userIsKnown) => new(
@@ -195,7 +200,7 @@ public sealed class Scheduler(
             return new ScheduleOutcome.Refused(Problem.IdempotencyKeyRunning());
 
         // The first request died between storing the message and answering: what has become of it is the answer.
-        var answer = ScheduleAnswer.From(earlier.MessageId, earlier.Status, earlier.ScheduledFor, earlier.Reason).ToJson();
+        var answer = ScheduleAnswer.From(earlier.MessageId, earlier.Status!, earlier.ScheduledFor!.Value, earlier.Reason).ToJson();
         await connection.ExecuteAsync(new CommandDefinition(
             Sql.Query("StoreAnswer"), new { key, messageId = earlier.MessageId, answer }, cancellationToken: cancellationToken));
         return new ScheduleOutcome.Answered(answer, Replayed: true);
@@ -208,7 +213,8 @@ public sealed class Scheduler(
         return ScheduleAnswer.From(id, state.Status, state.ScheduledFor, state.Reason);
     }
 
-    private static bool HasLapsed(IdempotencyKeyRow key, Instant now) => key.FinishedAt + KeyLife <= now;
+    private static bool HasLapsed(IdempotencyKeyRow key, Instant now) =>
+        key.FinishedAt + KeyLife <= now || (key.Status is null && key.RunningUntil <= now);
 
     /// <summary>The digest of what was asked for; the order of fields and white space between them do not count.</summary>
     private static byte[] HashOf(ScheduleRequest request) =>

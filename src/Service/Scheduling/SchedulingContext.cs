@@ -141,9 +141,10 @@ internal sealed record IdempotencyKeyRow
     /// <summary>The first answer; null while it is not known yet.</summary>
     public string? Answer { get; init; }
 
-    public required string Status { get; init; }
+    /// <summary>The message's status; null where the message is gone.</summary>
+    public string? Status { get; init; }
 
-    public Instant ScheduledFor { get; init; }
+    public Instant? ScheduledFor { get; init; }
 
     public string? Reason { get; init; }
 
