@@ -24,7 +24,7 @@ internal static class Welcome
 
               Not configured:
                 SMS       {{(settings.HasTwilio ? "this version hands messages over but does not send them: they stay in messages with status 'pending'" : "no TWILIO_* settings: messages are handed over to the table messages with status 'pending', and this version sends none")}}
-                Model     {{(settings.HasModel ? "this version does not call a model: messages go out as their content says" : "no ANTHROPIC_API_KEY: messages need a content of their own")}}
+                Model     this version calls none: messages need a content of their own, and go out as it says
                 API keys  {{(settings.ApiKeys.Count > 0 ? "configured" : "no ORCHESTRATOR_API_KEYS: anyone on this machine may call")}}
 
             """);

@@ -44,7 +44,7 @@ internal sealed class BinariesSearch(EmbeddedPostgresOptions options, ServerAcco
                 await fetch(downloads, cancellationToken);
                 return await FirstAsync(fetched(downloads), version, cancellationToken);
             }
-            catch (Exception e) when (e is EmbeddedPostgresException or IOException or UnauthorizedAccessException)
+            catch (Exception e) when (e is EmbeddedPostgresException or IOException or UnauthorizedAccessException or InvalidDataException)
             {
                 Log.FetchFailed(logger, tool, e.Message);
                 return null;

@@ -25,6 +25,9 @@ internal sealed record Command(string Program, params IReadOnlyList<string> Argu
 {
     public string? WorkingDirectory { get; init; }
 
+    /// <summary>What it reads from its standard input.</summary>
+    public string Input { get; init; } = "";
+
     /// <summary>Put in front of <c>LD_LIBRARY_PATH</c>; null: left as it is.</summary>
     public string? LibraryPath { get; init; }
 
@@ -61,7 +64,7 @@ internal sealed record Command(string Program, params IReadOnlyList<string> Argu
 
         try
         {
-            process.StandardInput.Close();
+            await WriteInputAsync(process, cancellationToken);
             if (!ReadsOutput)
             {
                 await process.WaitForExitAsync(cancellationToken);
@@ -77,6 +80,19 @@ internal sealed record Command(string Program, params IReadOnlyList<string> Argu
         {
             process.Kill(entireProcessTree: true);
             throw;
+        }
+    }
+
+    private async Task WriteInputAsync(Process process, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await process.StandardInput.WriteAsync(Input.AsMemory(), cancellationToken);
+            process.StandardInput.Close();
+        }
+        catch (IOException)
+        {
+            // It ended without reading; its exit code tells more.
         }
     }
 

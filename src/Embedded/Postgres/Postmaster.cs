@@ -18,14 +18,13 @@ internal sealed class Postmaster(Cluster cluster, PostgresBinaries binaries, Ser
 
     /// <summary>Starts it and waits until it takes connections.</summary>
     /// <returns>Null, or what the server's log says of its failure.</returns>
-    public async Task<string?> StartAsync(int port, IReadOnlyDictionary<string, string> settings, CancellationToken cancellationToken)
+    public async Task<string?> StartAsync(CancellationToken cancellationToken)
     {
         await DiscardForeignPidFileAsync(cancellationToken);
-        var options = string.Join(' ', settings.Select(setting => $"-c {setting.Key}={setting.Value}").Append($"-p {port}"));
-        return await RunAsync(["start", "-w", "-t", "120", "-l", logFile, "-o", options], cancellationToken);
+        return await RunAsync(["start", "-w", "-t", "120", "-l", logFile], cancellationToken);
     }
 
-    /// <summary>Stops it and starts it again on the same port with the same settings.</summary>
+    /// <summary>Stops it and starts it again.</summary>
     /// <param name="mode">pg_ctl's: <c>fast</c>, or <c>immediate</c>, after which it recovers as after a crash.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <returns>Null, or what the server's log says of its failure.</returns>
@@ -53,7 +52,9 @@ internal sealed class Postmaster(Cluster cluster, PostgresBinaries binaries, Ser
 
         using var server = Process.GetProcessById(id);
         server.Kill(entireProcessTree: true);
-        await server.WaitForExitAsync(cancellationToken);
+        // In a container whose first process collects no dead children it stays in the list of processes for ever.
+        while (await FindAsync(cancellationToken) is not null)
+            await Task.Delay(TimeSpan.FromMilliseconds(20), cancellationToken);
     }
 
     private async Task<string?> RunAsync(string[] arguments, CancellationToken cancellationToken)
@@ -72,8 +73,18 @@ internal sealed class Postmaster(Cluster cluster, PostgresBinaries binaries, Ser
         return reader.ReadToEnd();
     }
 
-    private int? ReadProcessId() =>
-        File.Exists(PidFile) && int.TryParse(File.ReadLines(PidFile).FirstOrDefault(), CultureInfo.InvariantCulture, out var id) && id > 0 ? id : null;
+    private int? ReadProcessId()
+    {
+        try
+        {
+            return int.TryParse(File.ReadLines(PidFile).FirstOrDefault(), CultureInfo.InvariantCulture, out var id) && id > 0 ? id : null;
+        }
+        catch (IOException)
+        {
+            // Not there, or gone while it was being read.
+            return null;
+        }
+    }
 
     // After a restart of the machine or the container another process may have the number that an old pid file holds. A
     // server works in the folder of its cluster, which Linux tells; elsewhere the name has to do.
