@@ -9,7 +9,7 @@ public sealed class CrashTests(RunningService service) : IClassFixture<RunningSe
     [Fact]
     public async Task Messages_are_each_handed_over_once_whatever_dispatchers_are_killed_and_though_the_database_restarts_in_mid_dispatch()
     {
-        const int Messages = 60_000;
+        const int Messages = 30_000;
         await service.ExecuteAsync(
             $"""
             INSERT INTO users (id, phone_number, timezone) SELECT 'crash_' || i, '+15555550100', 'UTC' FROM generate_series(1, {Messages}) AS i;
@@ -25,7 +25,7 @@ public sealed class CrashTests(RunningService service) : IClassFixture<RunningSe
         await DeliveredAsync(5_000);
         await service.Postgres.RestartImmediatelyAsync(TestContext.Current.CancellationToken);
         await using var third = await EmbeddedHost.StartAsync(everySecond);
-        await DeliveredAsync(15_000);
+        await DeliveredAsync(10_000);
         await third.KillAsync();
         await DeliveredAsync(Messages);
 
@@ -81,12 +81,18 @@ public sealed class CrashTests(RunningService service) : IClassFixture<RunningSe
 
         async Task SendAsync(HttpClient client, int i)
         {
-            var (status, answer, _) = await client.PostAsync(
-                "schedule-message",
-                $$"""{"userId": "accept_{{i}}", "agentId": "agent", "messageData": {"content": "x"}, "priority": "high"}""",
-                ("Idempotency-Key", $"accept {i}"));
-            status.ShouldBe(HttpStatusCode.OK);
-            accepted[i] = answer.GetProperty("messageId").GetGuid();
+            // A 503 asks to come again: connections that another test's restart of the database has broken are found out so.
+            await Eventually.HoldsAsync(async () =>
+            {
+                var (status, answer, _) = await client.PostAsync(
+                    "schedule-message",
+                    $$"""{"userId": "accept_{{i}}", "agentId": "agent", "messageData": {"content": "x"}, "priority": "high"}""",
+                    ("Idempotency-Key", $"accept {i}"));
+                status.ShouldBeOneOf(HttpStatusCode.OK, HttpStatusCode.ServiceUnavailable);
+                if (status == HttpStatusCode.OK)
+                    accepted[i] = answer.GetProperty("messageId").GetGuid();
+                return status == HttpStatusCode.OK;
+            }, $"request {i} is answered");
         }
     }
 
@@ -113,7 +119,8 @@ public sealed class CrashTests(RunningService service) : IClassFixture<RunningSe
         }
 
         await service.Host.WaitUntilHealthyAsync();
-        (await service.Client.PostAsync("schedule-message", Body)).Status.ShouldBe(HttpStatusCode.OK);
+        await Eventually.HoldsAsync(
+            async () => (await service.Client.PostAsync("schedule-message", Body)).Status == HttpStatusCode.OK, "messages are accepted again");
     }
 
     [Fact]

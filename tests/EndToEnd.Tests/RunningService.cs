@@ -44,18 +44,21 @@ public sealed class RunningService : IAsyncLifetime
     public static Task<EmbeddedPostgres> StartPostgresAsync(string folder) => EmbeddedPostgres.StartAsync(
         new EmbeddedPostgresOptions { DataFolder = folder }, NullLogger.Instance, TestContext.Current.CancellationToken);
 
+    // A pool would hand out connections that a restart of the server has broken.
+    private string Unpooled => new NpgsqlConnectionStringBuilder(Postgres.ConnectionString) { Pooling = false }.ConnectionString;
+
     public async Task AddUserAsync(string id) => await ExecuteAsync(
         "INSERT INTO users (id, phone_number, timezone) VALUES (@id, '+15555550100', 'America/New_York')", new { id });
 
     public async Task ExecuteAsync(string sql, object? parameters = null)
     {
-        await using var connection = new NpgsqlConnection(Postgres.ConnectionString);
+        await using var connection = new NpgsqlConnection(Unpooled);
         await connection.ExecuteAsync(sql, parameters);
     }
 
     public async Task<T> SingleAsync<T>(string sql, object? parameters = null)
     {
-        await using var connection = new NpgsqlConnection(Postgres.ConnectionString);
+        await using var connection = new NpgsqlConnection(Unpooled);
         return await connection.QuerySingleAsync<T>(sql, parameters);
     }
 }
