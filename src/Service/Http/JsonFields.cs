@@ -17,7 +17,7 @@ internal sealed class JsonFields
     {
         foreach (var field in body.EnumerateObject())
         {
-            if (IsStorable(field.Name))
+            if (TryGetName(field))
                 _unread.Add(field.Name, field.Value);
             else
                 Fault("$", "has a field whose name holds a character that cannot be stored");

@@ -15,7 +15,11 @@ public static class DatabaseErrors
         _ => false,
     };
 
-    /// <summary>Whether the data of a statement is refused: a constraint, a value, a trigger. Trying again changes nothing.</summary>
+    /// <summary>
+    /// Whether the data of a statement is refused: by a constraint, a type, a trigger of whatever code. Trying again changes
+    /// nothing. Classes that speak of the statement, the transaction or the server rather than of the data are none of these.
+    /// </summary>
     public static bool IsRefusedData(Exception exception) =>
-        exception is PostgresException { SqlState: var state } && state[..2] is "22" or "23" or "44" or "54" or "P0";
+        exception is PostgresException { SqlState: var state } && !IsOutOfReach(exception)
+        && state[..2] is not ("0A" or "25" or "26" or "28" or "2D" or "34" or "3B" or "3D" or "3F" or "40" or "42" or "55" or "XX");
 }

@@ -42,7 +42,7 @@ public sealed class Scheduler(
         if (await NormalizeAsync(request, connection, cancellationToken) is not { } known)
             return Refuse(request, userIsKnown: false);
 
-        var hash = HashOf(request);
+        var hash = HashOf(known);
         for (var attempt = 0; attempt < MostAttempts; attempt++)
         {
             var context = await SchedulingContext.LoadAsync(
@@ -171,6 +171,8 @@ public sealed class Scheduler(
         var answer = plan.Answer with { Status = "queued" };
         try
         {
+            // The dispatch takes a connection of its own: keeping this one would let many urgent requests starve one another.
+            await connection.CloseAsync();
             if (plan.HeldBy is null)
                 await dispatcher.DispatchUserAsync(request.UserId, cancellationToken);
             answer = await ReadStateAsync(connection, plan.Message.Id, cancellationToken);
