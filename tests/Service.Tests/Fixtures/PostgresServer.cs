@@ -1,5 +1,7 @@
 using Dapper;
+using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
+using Orchestrator.Embedded.Postgres;
 using Orchestrator.Service.Postgres;
 
 [assembly: AssemblyFixture(typeof(Orchestrator.Service.Tests.PostgresServer))]
@@ -11,21 +13,29 @@ public sealed class PostgresServer : IAsyncLifetime
 {
     private const string Template = "migrated_template";
 
-    private static int _databases;
-
-    private string _connectionString = "";
+    private readonly string _folder = Directory.CreateTempSubdirectory("orchestrator-").FullName;
+    private EmbeddedPostgres _server = null!;
+    private int _databases;
 
     public async ValueTask InitializeAsync()
     {
-        _connectionString = Environment.GetEnvironmentVariable("TEST_PG")!;
-
-        await using (var template = await CreateAsync(Template, "template1"))
+        // What these tests prove does not depend on what survives a crash of the machine, and databases are made by the dozen.
+        var options = new EmbeddedPostgresOptions
         {
-            await new Migrator(template.DataSource).MigrateAsync(TestContext.Current.CancellationToken);
-        }
+            DataFolder = _folder,
+            ServerSettings = new Dictionary<string, string> { ["fsync"] = "off" },
+        };
+        _server = await EmbeddedPostgres.StartAsync(options, NullLogger.Instance, TestContext.Current.CancellationToken);
+
+        await using var template = await CreateAsync(Template, "template1");
+        await new Migrator(template.DataSource).MigrateAsync(TestContext.Current.CancellationToken);
     }
 
-    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+    public async ValueTask DisposeAsync()
+    {
+        await _server.DisposeAsync();
+        Directory.Delete(_folder, recursive: true);
+    }
 
     /// <summary>A migrated database of the test's own.</summary>
     public Task<TestDatabase> CreateMigratedAsync() => CreateAsync($"test_{Interlocked.Increment(ref _databases)}", Template);
@@ -35,9 +45,8 @@ public sealed class PostgresServer : IAsyncLifetime
 
     private async Task<TestDatabase> CreateAsync(string name, string template)
     {
-        await using var connection = new NpgsqlConnection(_connectionString);
-        await connection.ExecuteAsync($"DROP DATABASE IF EXISTS {name} WITH (FORCE)");
+        await using var connection = new NpgsqlConnection(_server.ConnectionString);
         await connection.ExecuteAsync($"CREATE DATABASE {name} TEMPLATE {template}");
-        return new TestDatabase(new NpgsqlConnectionStringBuilder(_connectionString) { Database = name }.ConnectionString);
+        return new TestDatabase(new NpgsqlConnectionStringBuilder(_server.ConnectionString) { Database = name }.ConnectionString);
     }
 }
