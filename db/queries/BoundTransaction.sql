@@ -1,3 +1,3 @@
 -- A dispatcher that stalls in mid-batch (a stopped process, a dead network) loses its transaction, and with it every lock it holds;
--- one that has to wait for a lock gives up in time to answer its caller.
-SELECT set_config('idle_in_transaction_session_timeout', '5s', true), set_config('lock_timeout', '5s', true)
+-- one that has to wait for somebody else's lock gives up, so that one held row delays nobody else.
+SELECT set_config('idle_in_transaction_session_timeout', '5s', true), set_config('lock_timeout', @lockTimeout, true)

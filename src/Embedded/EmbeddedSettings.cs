@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net;
+using System.Net.Sockets;
 using Orchestrator.Service.Configuration;
 
 namespace Orchestrator.Embedded;
@@ -22,23 +23,29 @@ internal sealed record EmbeddedSettings(IPAddress Address, int Port, string Data
         return new EmbeddedSettings(
             address,
             ReadPort(configuration["PORT"]),
-            configuration["Orchestrator:DataFolder"] is { Length: > 0 } folder ? Path.GetFullPath(folder) : Path.Combine(Checkout(), "data"),
+            configuration["Orchestrator:DataFolder"] is { Length: > 0 } folder ? Path.GetFullPath(folder) : Checkout.DataFolder ?? Path.GetFullPath("data"),
             configuration["Orchestrator:PostgresBinaries"] is { Length: > 0 } binaries ? binaries : null);
+    }
+
+    /// <summary>
+    /// Refuses a port that cannot be had, before anything is started: the server would say so at length, and after PostgreSQL
+    /// has been started for nothing.
+    /// </summary>
+    /// <exception cref="SettingsException">It is taken, or reserved.</exception>
+    public void RefuseTakenPort()
+    {
+        using var listener = new TcpListener(Address, Port);
+        try
+        {
+            listener.Start();
+        }
+        catch (SocketException e)
+        {
+            throw new SettingsException("PORT", $"{Address}:{Port} cannot be had ({e.Message}): stop the other program, or set PORT to another number");
+        }
     }
 
     private static int ReadPort(string? text) => string.IsNullOrWhiteSpace(text) ? 8080
         : int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var port) && port <= IPEndPoint.MaxPort ? port
         : throw new SettingsException("PORT", "must be a whole number from 0 to 65535");
-
-    /// <summary>The nearest folder above the program that holds the solution; else the current one.</summary>
-    private static string Checkout()
-    {
-        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
-        {
-            if (File.Exists(Path.Combine(folder.FullName, "Orchestrator.sln")))
-                return folder.FullName;
-        }
-
-        return Environment.CurrentDirectory;
-    }
 }

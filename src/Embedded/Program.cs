@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Orchestrator.Embedded;
 using Orchestrator.Embedded.Postgres;
 using Orchestrator.Service;
@@ -5,13 +6,7 @@ using Orchestrator.Service.Configuration;
 using Orchestrator.Service.Http;
 
 var builder = WebApplication.CreateSlimBuilder(args);
-builder.Logging.ClearProviders().AddSimpleConsole(console =>
-{
-    console.SingleLine = true;
-    console.UseUtcTimestamp = true;
-    console.TimestampFormat = "yyyy-MM-ddTHH:mm:ss.fffZ ";
-});
-builder.Logging.AddFilter("Microsoft", LogLevel.Warning);
+ConfigureLogging(builder.Logging);
 // PostgreSQL needs its share of the ten seconds that a shutdown may take.
 builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(4));
 
@@ -19,6 +14,7 @@ try
 {
     var settings = Settings.Read(builder.Configuration, HostKind.Embedded);
     var host = EmbeddedSettings.Read(builder.Configuration, settings);
+    host.RefuseTakenPort();
     await using var postgres = settings.ConnectionString is null ? await StartPostgresAsync(host) : null;
     if (postgres is not null)
     {
@@ -44,18 +40,38 @@ catch (Exception e) when (e is SettingsException or EmbeddedPostgresException)
     await Console.Error.WriteLineAsync(e.Message);
     return 1;
 }
-catch (IOException e) when (e.InnerException is Microsoft.AspNetCore.Connections.AddressInUseException)
+catch (OperationCanceledException)
 {
-    await Console.Error.WriteLineAsync($"PORT: {e.InnerException.Message}; stop the other program or set PORT to another number");
-    return 1;
+    // Stopped while PostgreSQL was starting.
+    return 0;
 }
 
-async Task<EmbeddedPostgres> StartPostgresAsync(EmbeddedSettings host)
+static void ConfigureLogging(ILoggingBuilder logging) => logging
+    .ClearProviders()
+    .AddSimpleConsole(console =>
+    {
+        console.SingleLine = true;
+        console.UseUtcTimestamp = true;
+        console.TimestampFormat = "yyyy-MM-ddTHH:mm:ss.fffZ ";
+    })
+    .AddFilter("Microsoft", LogLevel.Warning);
+
+static async Task<EmbeddedPostgres> StartPostgresAsync(EmbeddedSettings host)
 {
-    using var logging = LoggerFactory.Create(l => l.AddSimpleConsole(console => console.SingleLine = true));
+    // The host, which heeds signals once it has started, is not there yet.
+    using var stopping = new CancellationTokenSource();
+    using var onTerminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
+    using var onInterrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
+    using var logging = LoggerFactory.Create(ConfigureLogging);
     return await EmbeddedPostgres.StartAsync(
         new EmbeddedPostgresOptions { DataFolder = host.DataFolder, BinariesFolder = host.PostgresBinaries },
-        logging.CreateLogger<EmbeddedPostgres>(), CancellationToken.None);
+        logging.CreateLogger<EmbeddedPostgres>(), stopping.Token);
+
+    void Stop(PosixSignalContext signal)
+    {
+        signal.Cancel = true;
+        stopping.Cancel();
+    }
 }
 
 // Answers that routing gives without a body of their own: an unknown path, a wrong method.

@@ -42,7 +42,7 @@ internal static partial class Log
     [LoggerMessage(11, LogLevel.Warning, "User {UserId} has no time zone; {DefaultZone} is used for all users without one (said once)")]
     public static partial void NoTimeZone(ILogger logger, string userId, string defaultZone);
 
-    [LoggerMessage(12, LogLevel.Error, "The database refuses {Count} messages together ({SqlState}); trying them in parts")]
+    [LoggerMessage(12, LogLevel.Error, "The database does not take {Count} messages together ({SqlState}); trying them in parts")]
     public static partial void BatchRefused(ILogger logger, int count, string? sqlState);
 
     [LoggerMessage(13, LogLevel.Error, "Message {MessageId} can neither be delivered nor marked as failed ({SqlState}); it is left alone until the next dispatch")]

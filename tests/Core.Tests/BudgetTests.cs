@@ -60,7 +60,7 @@ public sealed class BudgetTests
     [Fact]
     public void An_hourly_limit_of_nought_lets_nothing_through_to_somebody_who_is_not_active() =>
         Some.Recipient.WithHourlyLimit(0).Decide(Some.Message).ShouldBeOfType<Decision.Defer>()
-            .ShouldSatisfyAllConditions(d => d.By.ShouldBe(Hold.HourlyLimit), d => d.Until.ShouldBeGreaterThan(Some.Noon));
+            .ShouldSatisfyAllConditions(d => d.By.ShouldBe(Hold.HourlyLimit), d => d.Until.ShouldBeInRange(Some.Noon + Duration.Epsilon, Some.Noon + Duration.FromDays(1)));
 
     [Fact]
     public void An_hourly_limit_of_nought_does_not_hold_back_an_active_user() =>
@@ -73,6 +73,12 @@ public sealed class BudgetTests
 
         recipient.Decide(Some.Message).ShouldBeHeld(Hold.Cooldown, Some.Noon + Duration.FromSeconds(30));
     }
+
+    [Fact]
+    public void An_hourly_limit_of_nought_leaves_the_other_rules_as_they_are_for_an_active_user() =>
+        Some.Recipient.WithHourlyLimit(0).WhoGotOnesAt(Some.Noon).WhoWroteAt(Ago(1))
+            .Decide(Some.Message.NotBefore(Some.Noon + Duration.FromSeconds(10)))
+            .ShouldBeHeld(Hold.NotBefore, Some.Noon + Duration.FromSeconds(30));
 
     [Fact]
     public void A_message_in_cooldown_waits_for_the_hour_where_the_user_is_active_no_more_by_then()
@@ -148,13 +154,13 @@ public sealed class BudgetTests
     [Fact]
     public void A_daily_limit_of_nought_lets_nothing_through_to_anybody() =>
         Some.Recipient.WithDailyLimit(0).WhoWroteAt(Ago(1)).Decide(Some.Message).ShouldBeOfType<Decision.Defer>()
-            .ShouldSatisfyAllConditions(d => d.By.ShouldBe(Hold.DailyLimit), d => d.Until.ShouldBeGreaterThan(Some.Noon));
+            .ShouldSatisfyAllConditions(d => d.By.ShouldBe(Hold.DailyLimit), d => d.Until.ShouldBeInRange(Some.Noon + Duration.Epsilon, Some.Noon + Duration.FromDays(1)));
 
     [Fact]
     public void A_limit_of_nought_is_found_vain_without_searching_the_calendar()
     {
         // A search for a slot that never comes would leave the calendar's range, or last for ever.
-        var recipient = Some.Recipient.WithDailyLimit(0).WithHourlyLimit(0).WhoGotOnesAt(Some.Noon);
+        var recipient = Some.Recipient.WithDailyLimit(0).WhoGotOnesAt(Some.Noon);
 
         var until = recipient.DecideAll(Some.Messages(Lane.Urgent, Lane.High, Lane.Low)).Select(d => ((Decision.Defer)d.Decision).Until);
 

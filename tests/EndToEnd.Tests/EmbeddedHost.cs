@@ -10,14 +10,20 @@ public sealed partial class EmbeddedHost : IAsyncDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
+    private static readonly TimeSpan PatienceWithBuilds = TimeSpan.FromMinutes(4);
+
     private readonly Process _process;
     private readonly ConcurrentQueue<string> _output = new();
     private readonly TaskCompletionSource<Uri> _address = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    private EmbeddedHost(IReadOnlyDictionary<string, string> environment)
+    private EmbeddedHost(IReadOnlyDictionary<string, string> environment, string? checkout)
     {
-        var start = new ProcessStartInfo("dotnet", Path.Combine(AppContext.BaseDirectory, "Orchestrator.Embedded.dll"))
+        string[] arguments = checkout is null
+            ? [Path.Combine(AppContext.BaseDirectory, "Orchestrator.Embedded.dll")]
+            : ["run", "--project", "src/Embedded"];
+        var start = new ProcessStartInfo("dotnet", arguments)
         {
+            WorkingDirectory = checkout ?? AppContext.BaseDirectory,
             UseShellExecute = false,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
@@ -55,6 +61,15 @@ public sealed partial class EmbeddedHost : IAsyncDisposable
             await host.DisposeAsync();
             throw new InvalidOperationException($"The host did not start:\n{host.Output}", e);
         }
+    }
+
+    /// <summary>Starts a host from its sources, with the README's command.</summary>
+    public static async Task<EmbeddedHost> RunFromSourceAsync(string checkout, params IEnumerable<(string Name, string Value)> environment)
+    {
+        var host = Launch(environment, checkout);
+        host.Client = new HttpClient { BaseAddress = await host._address.Task.WaitAsync(PatienceWithBuilds) };
+        await host.WaitUntilHealthyAsync();
+        return host;
     }
 
     /// <summary>Starts a host that is expected to end by itself.</summary>
@@ -107,9 +122,9 @@ public sealed partial class EmbeddedHost : IAsyncDisposable
     }
 
     /// <summary>Starts a host and waits for nothing.</summary>
-    public static EmbeddedHost Launch(IEnumerable<(string Name, string Value)> environment)
+    public static EmbeddedHost Launch(IEnumerable<(string Name, string Value)> environment, string? checkout = null)
     {
-        var host = new EmbeddedHost(environment.ToDictionary(e => e.Name, e => e.Value));
+        var host = new EmbeddedHost(environment.ToDictionary(e => e.Name, e => e.Value), checkout);
         host._process.Start();
         host._process.BeginOutputReadLine();
         host._process.BeginErrorReadLine();

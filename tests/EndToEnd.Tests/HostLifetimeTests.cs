@@ -28,7 +28,7 @@ public sealed class HostLifetimeTests : IDisposable
 
         host.Output.ShouldContain("user_123");
         host.Output.ShouldContain("TWILIO");
-        host.Output.ShouldContain("ANTHROPIC_API_KEY");
+        host.Output.ShouldContain("Model");
         host.Output.ShouldContain("ORCHESTRATOR_API_KEYS");
         host.Client.BaseAddress!.IsLoopback.ShouldBeTrue();
     }
@@ -44,7 +44,8 @@ public sealed class HostLifetimeTests : IDisposable
 
         exitCode.ShouldBe(0);
         took.ShouldBeLessThan(TimeSpan.FromSeconds(10));
-        IsRunning(server).ShouldBeFalse();
+        // The server says that it is down a moment before its process ends.
+        await Eventually.HoldsAsync(() => Task.FromResult(!IsRunning(server)), "PostgreSQL has ended");
         await using var second = await EmbeddedHost.StartAsync(Settings);
         (await ScheduleAsync(second)).ShouldBe(answered);
     }
@@ -60,7 +61,7 @@ public sealed class HostLifetimeTests : IDisposable
 
         await using var second = await EmbeddedHost.StartAsync(Settings);
 
-        IsRunning(orphan).ShouldBeFalse();
+        ServerProcess().ShouldNotBe(orphan);
         (await ScheduleAsync(second)).ShouldBe(answered);
     }
 

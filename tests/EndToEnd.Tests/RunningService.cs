@@ -8,7 +8,7 @@ namespace Orchestrator.EndToEnd.Tests;
 /// <summary>A PostgreSQL of the tests' own, and a host that serves from it without quiet hours, whatever the time of day.</summary>
 public sealed class RunningService : IAsyncLifetime
 {
-    private readonly string _folder = Directory.CreateTempSubdirectory("orchestrator-").FullName;
+    private readonly TemporaryFolder _folder = new();
 
     public EmbeddedPostgres Postgres { get; private set; } = null!;
 
@@ -28,7 +28,7 @@ public sealed class RunningService : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        Postgres = await StartPostgresAsync(_folder);
+        Postgres = await StartPostgresAsync(_folder.Path);
         Host = await EmbeddedHost.StartAsync(Settings);
     }
 
@@ -38,7 +38,7 @@ public sealed class RunningService : IAsyncLifetime
             await Host.DisposeAsync();
         if (Postgres is not null)
             await Postgres.DisposeAsync();
-        Directory.Delete(_folder, recursive: true);
+        _folder.Dispose();
     }
 
     public static Task<EmbeddedPostgres> StartPostgresAsync(string folder) => EmbeddedPostgres.StartAsync(

@@ -269,6 +269,27 @@ public sealed class DispatchTests(PostgresServer server) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_row_that_somebody_else_keeps_locked_delays_its_user_alone()
+    {
+        await _db.AddUsersAsync("held", "ann", "bob", "cid");
+        await _db.ExecuteAsync("INSERT INTO user_message_budget (user_id, date) VALUES ('held', '2025-10-15')");
+        foreach (var user in (string[])["held", "ann", "bob", "cid"])
+            await _db.QueueAsync(user);
+
+        await using (var other = await _db.DataSource.OpenConnectionAsync(TestContext.Current.CancellationToken))
+        await using (await other.BeginTransactionAsync(TestContext.Current.CancellationToken))
+        {
+            await using var hold = other.CreateCommand();
+            hold.CommandText = "SELECT FROM user_message_budget WHERE user_id = 'held' FOR UPDATE";
+            await hold.ExecuteNonQueryAsync(TestContext.Current.CancellationToken);
+
+            (await _db.DispatchAsync()).ShouldBe(new DispatchResult(3, 0, 0, 0));
+        }
+
+        (await _db.DispatchAsync()).ShouldBe(new DispatchResult(1, 0, 0, 0));
+    }
+
+    [Fact]
     public async Task What_each_instance_has_done_adds_up()
     {
         await _db.AddUsersAsync("ann", "bob");

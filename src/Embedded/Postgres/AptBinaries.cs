@@ -23,7 +23,10 @@ internal static partial class AptBinaries
 
     /// <summary>Fetches them, once.</summary>
     /// <exception cref="EmbeddedPostgresException">apt-get did not deliver.</exception>
-    public static Task FetchAsync(string downloads, CancellationToken cancellationToken) => Folders.FillOnceAsync(Target(downloads), async part =>
+    public static Task FetchAsync(string downloads, ServerAccount account, CancellationToken cancellationToken) =>
+        Folders.FillOnceAsync(Target(downloads), part => FillAsync(part, account, cancellationToken));
+
+    private static async Task FillAsync(string part, ServerAccount account, CancellationToken cancellationToken)
     {
         // Lists and cache of its own: those of the system are root's, and in a container often empty.
         var state = Path.Combine(part, "apt");
@@ -51,6 +54,7 @@ internal static partial class AptBinaries
         }
 
         Directory.Delete(state, recursive: true);
+        await account.OwnAsync(part, cancellationToken);
 
         async Task<string> AptAsync(params string[] arguments)
         {
@@ -58,7 +62,7 @@ internal static partial class AptBinaries
             var result = await command.RunAsync(cancellationToken);
             return result.Succeeded ? result.Output : throw new EmbeddedPostgresException(result.LastLine);
         }
-    });
+    }
 
     private static string Target(string downloads) => Path.Combine(downloads, "postgres-apt");
 

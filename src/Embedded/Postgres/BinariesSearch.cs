@@ -22,9 +22,12 @@ internal sealed class BinariesSearch(EmbeddedPostgresOptions options, ServerAcco
                 $"Orchestrator__PostgresBinaries: {named} does not hold initdb, pg_ctl and postgres of PostgreSQL {Wanted(version)}");
         }
 
-        var downloads = await account.ReachableAsync(options.DownloadFolder ?? options.DataFolder, logger, cancellationToken);
         var installed = InstalledBinaries.Folders().Select(folder => (folder, (string?)null));
-        return await FirstAsync([.. installed, .. NpmBinaries.In(downloads), .. AptBinaries.In(downloads)], version, cancellationToken)
+        if (await FirstAsync(installed, version, cancellationToken) is { } found)
+            return found;
+
+        var downloads = await account.ReachableAsync(options.DownloadFolder ?? options.DataFolder, logger, cancellationToken);
+        return await FirstAsync([.. NpmBinaries.In(downloads), .. AptBinaries.In(downloads)], version, cancellationToken)
             ?? await FetchAsync("npm", NpmBinaries.Available && version is null or NpmBinaries.Version, NpmBinaries.FetchAsync, NpmBinaries.In)
             ?? await FetchAsync("apt-get", AptBinaries.Available, AptBinaries.FetchAsync, AptBinaries.In)
             ?? throw new EmbeddedPostgresException(version is null
@@ -33,7 +36,7 @@ internal sealed class BinariesSearch(EmbeddedPostgresOptions options, ServerAcco
                     + "or move the folder away to begin with an empty database");
 
         async Task<PostgresBinaries?> FetchAsync(
-            string tool, bool available, Func<string, CancellationToken, Task> fetch, Func<string, IEnumerable<(string, string?)>> fetched)
+            string tool, bool available, Func<string, ServerAccount, CancellationToken, Task> fetch, Func<string, IEnumerable<(string, string?)>> fetched)
         {
             if (!available)
                 return null;
@@ -41,7 +44,7 @@ internal sealed class BinariesSearch(EmbeddedPostgresOptions options, ServerAcco
             Log.FetchingPostgres(logger, Wanted(version), tool);
             try
             {
-                await fetch(downloads, cancellationToken);
+                await fetch(downloads, account, cancellationToken);
                 return await FirstAsync(fetched(downloads), version, cancellationToken);
             }
             catch (Exception e) when (e is EmbeddedPostgresException or IOException or UnauthorizedAccessException or InvalidDataException)

@@ -12,6 +12,8 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
     /// <summary>Longest wait for open transactions and the last checkpoint, in seconds; after that it is stopped at once, and recovers later.</summary>
     private const int StopPatience = 3;
 
+    private static readonly string[] Complaints = ["FATAL", "could not", "invalid value", "unrecognized"];
+
     private readonly Postmaster _postmaster;
     private readonly IDisposable _lock;
     private readonly ILogger _logger;
@@ -58,16 +60,17 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
             // An earlier run may have had another account.
             await account.OwnAsync(cluster.Folder, cancellationToken);
             var postmaster = new Postmaster(cluster, binaries, account, await PrepareLogAsync(folder, account, cancellationToken));
-            await StopOrphanAsync(postmaster, logger, cancellationToken);
-
-            var port = await StartOnFreePortAsync(postmaster, cluster, settings, cancellationToken);
+            var port = await StartOnFreePortAsync(postmaster, cluster, settings, logger, cancellationToken);
             Log.PostgresReady(logger, binaries.Version, port, cluster.Folder);
             return new EmbeddedPostgres(postmaster, ConnectionStringOf(port, password), @lock, logger);
         }
-        catch
+        catch (Exception e)
         {
             @lock.Dispose();
-            throw;
+            if (e is not (IOException or UnauthorizedAccessException))
+                throw;
+            // A full disk, files of another user.
+            throw new EmbeddedPostgresException($"PostgreSQL cannot be started in {folder}: {e.Message}", e);
         }
     }
 
@@ -78,7 +81,7 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
     /// <exception cref="EmbeddedPostgresException">It does not start.</exception>
     public async Task StartAgainAsync(CancellationToken cancellationToken = default)
     {
-        if (await TryStartAsync(_postmaster, cancellationToken) is { } fault)
+        if (await TryStartAsync(_postmaster, _logger, cancellationToken) is { } fault)
             throw NotStarted(fault);
     }
 
@@ -119,30 +122,32 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
     }
 
     private static async Task<int> StartOnFreePortAsync(
-        Postmaster postmaster, Cluster cluster, Dictionary<string, string> settings, CancellationToken cancellationToken)
+        Postmaster postmaster, Cluster cluster, Dictionary<string, string> settings, ILogger logger, CancellationToken cancellationToken)
     {
         for (var attempt = 1; ; attempt++)
         {
             var port = FreePort();
             await cluster.ConfigureAsync(settings.Append(new("port", port.ToString(CultureInfo.InvariantCulture))), cancellationToken);
-            if (await TryStartAsync(postmaster, cancellationToken) is not { } fault)
+            if (await TryStartAsync(postmaster, logger, cancellationToken) is not { } fault)
                 return port;
             // Somebody may take the port between its being found and being used.
-            if (attempt == 5 || !fault.Contains("could not bind", StringComparison.Ordinal))
+            if (attempt == 5 || !IsAbout(fault, "could not bind"))
                 throw NotStarted(fault);
         }
     }
 
     /// <returns>Null, or the server's log of its failure.</returns>
-    private static async Task<string?> TryStartAsync(Postmaster postmaster, CancellationToken cancellationToken)
+    private static async Task<string?> TryStartAsync(Postmaster postmaster, ILogger logger, CancellationToken cancellationToken)
     {
         for (var attempt = 1; ; attempt++)
         {
+            await StopOrphanAsync(postmaster, logger, cancellationToken);
             try
             {
                 var fault = await postmaster.StartAsync(cancellationToken);
-                // Children of a server that was killed hold its shared memory until they notice.
-                if (attempt == 50 || fault is null || !fault.Contains("shared memory block", StringComparison.Ordinal))
+                // Children of a server that was killed hold its shared memory until they notice. And a process killed while it
+                // was starting a server leaves one that takes the folder a moment later.
+                if (attempt == 50 || fault is null || !(IsAbout(fault, "shared memory block") || IsAbout(fault, "lock file")))
                     return fault;
                 await Task.Delay(TimeSpan.FromMilliseconds(100), cancellationToken);
             }
@@ -166,11 +171,14 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
         GssEncryptionMode = GssEncryptionMode.Disable,
     }.ConnectionString;
 
+    private static bool IsAbout(string fault, string matter) => fault.Contains(matter, StringComparison.Ordinal);
+
     private static EmbeddedPostgresException NotStarted(string log)
     {
         var lines = log.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
-        var telling = lines.LastOrDefault(line => line.Contains("FATAL", StringComparison.Ordinal)) ?? lines.LastOrDefault();
-        return new EmbeddedPostgresException($"PostgreSQL does not start: {telling}");
+        // Its last word is often but that there were errors.
+        var telling = lines.FirstOrDefault(line => Complaints.Any(complaint => IsAbout(line, complaint))) ?? lines.LastOrDefault() ?? "it says nothing";
+        return new EmbeddedPostgresException($"PostgreSQL does not start: {telling[(telling.IndexOf(']', StringComparison.Ordinal) + 1)..].TrimStart()}");
     }
 
     private static Dictionary<string, string> AllSettings(EmbeddedPostgresOptions options)

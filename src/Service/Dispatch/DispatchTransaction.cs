@@ -23,7 +23,8 @@ internal sealed class DispatchTransaction(
         (await QueryAsync<ClaimedMessage>(query, parameters)).AsList();
 
     /// <summary>Bounds how long the transaction may hold its locks while nothing happens in it.</summary>
-    public Task BoundAsync() => ExecuteAsync("BoundTransaction");
+    /// <param name="lockTimeout">How long to wait for a lock that somebody else holds, as PostgreSQL writes it.</param>
+    public Task BoundAsync(string lockTimeout) => ExecuteAsync("BoundTransaction", new { lockTimeout });
 
     /// <summary>Waits for the user's turn. Where there is no such user, there is nothing to wait for.</summary>
     public Task LockUserAsync(string userId) => ExecuteAsync("LockUser", new { userId });
@@ -192,7 +193,7 @@ internal sealed class DispatchTransaction(
     private Task<IEnumerable<T>> QueryAsync<T>(string query, object parameters) =>
         connection.QueryAsync<T>(new CommandDefinition(Sql.Query(query), parameters, transaction, cancellationToken: cancellationToken));
 
-    private Task<int> ExecuteAsync(string query, object? parameters = null) =>
+    private Task<int> ExecuteAsync(string query, object parameters) =>
         connection.ExecuteAsync(new CommandDefinition(Sql.Query(query), parameters, transaction, cancellationToken: cancellationToken));
 
     /// <summary>How busy the queue is, as far as low messages care.</summary>

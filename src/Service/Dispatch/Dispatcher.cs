@@ -71,7 +71,7 @@ public sealed class Dispatcher(
             await using var connection = await database.OpenConnectionAsync(cancellationToken);
             await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
             var batch = new DispatchTransaction(connection, transaction, recipients, settings, cancellationToken);
-            await batch.BoundAsync();
+            await batch.BoundAsync(lockFirst is null ? "1s" : "5s");
             if (lockFirst is not null)
                 await batch.LockUserAsync(lockFirst);
 
@@ -90,14 +90,19 @@ public sealed class Dispatcher(
             Report(decided);
             return new Batch(claimed.Count, DispatchTransaction.Count(decided), batch.BusyUsers, now);
         }
-        catch (PostgresException e) when (claimed.Count > 0 && DatabaseErrors.IsRefusedData(e))
+        catch (PostgresException e) when (claimed.Count > 0 && (DatabaseErrors.IsRefusedData(e) || DatabaseErrors.IsLockHeld(e)))
         {
             refusal = e;
         }
 
-        // One message that the database refuses takes its batch down with it. Halving finds it in a few tries, and the rest goes out.
+        // One message that the database refuses, or that somebody's lock holds up, takes its batch down with it. Halving finds it
+        // in a few tries, and the rest goes out.
         if (claimed.Count == 1)
-            return await FailAsync(claimed[0], refusal, cancellationToken);
+        {
+            return DatabaseErrors.IsLockHeld(refusal)
+                ? new Batch(1, default, [claimed[0].UserId], claimed[0].ScheduledFor)
+                : await FailAsync(claimed[0], refusal, cancellationToken);
+        }
 
         Log.BatchRefused(logger, claimed.Count, refusal.SqlState);
         var half = claimed.Count / 2;

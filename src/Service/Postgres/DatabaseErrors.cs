@@ -15,6 +15,9 @@ public static class DatabaseErrors
         _ => false,
     };
 
+    /// <summary>Whether a lock that somebody else holds kept a statement from its end: it may succeed as soon as that is released.</summary>
+    public static bool IsLockHeld(Exception exception) => exception is PostgresException { SqlState: "55P03" or "40P01" };
+
     /// <summary>
     /// Whether the data of a statement is refused: by a constraint, a type, a trigger of whatever code. Trying again changes
     /// nothing. Classes that speak of the statement, the transaction or the server rather than of the data are none of these.

@@ -1,0 +1,116 @@
+namespace Orchestrator.Core.Tests;
+
+/// <summary>
+/// The rules of delivery told a second time, as plainly as possible: at each instant every rule is asked, and the next slot
+/// is looked for by trying one instant after the other. Core's answers are compared with these.
+/// </summary>
+/// <param name="recipient">The person; with limits above nought, or the search would not end.</param>
+/// <param name="rules">The rules for everyone.</param>
+/// <param name="higherLanesDue">How many messages of higher lanes are due.</param>
+internal sealed class PlainRules(Recipient recipient, DeliveryRules rules, int higherLanesDue = 0)
+{
+    /// <summary>Ten seconds: all times it is given must be multiples of it, and then all slots are.</summary>
+    public const int Grid = 10;
+
+    private const long Day = 24 * 60 * 60;
+
+    private static readonly LocalDate Epoch = new(1970, 1, 1);
+
+    private readonly List<Instant> _deliveries = [.. recipient.History.Recent];
+
+    private readonly Dictionary<long, int> _perDay =
+        recipient.History.PerDay.ToDictionary(day => (long)Period.DaysBetween(Epoch, day.Key), day => day.Value);
+
+    public void Delivered(Instant at)
+    {
+        _deliveries.Add(at);
+        var day = LocalSeconds(at).Day;
+        _perDay[day] = _perDay.GetValueOrDefault(day) + 1;
+    }
+
+    public Decision Decide(QueuedMessage message, Instant now)
+    {
+        if (message.ExpiresAt <= now)
+            return Decision.Expire.Now;
+        if (!recipient.HasPhoneNumber)
+            return new Decision.Fail(Failure.NoPhoneNumber);
+        if (recipient.OptedOut)
+            return new Decision.Fail(Failure.OptedOut);
+        if (!message.HasContent)
+            return new Decision.Fail(Failure.NoContent);
+
+        var hold = WhatHolds(message, now);
+        if ((hold is null or Hold.BestTime) && IsPutOff(message, now))
+            hold = Hold.QueueBusy;
+
+        if (hold is null)
+        {
+            Delivered(now);
+            return Decision.Deliver.Now;
+        }
+
+        var at = now + Duration.FromSeconds(Grid);
+        while (WhatHolds(message, at) is not null || (hold == Hold.QueueBusy && at < PutOffUntil(message, now)))
+            at += Duration.FromSeconds(Grid);
+
+        if (message.ExpiresAt <= at)
+            return new Decision.Defer(hold.Value, message.ExpiresAt.Value);
+
+        Delivered(at);
+        return new Decision.Defer(hold.Value, at);
+    }
+
+    /// <summary>The rule that holds the message back at any instant, now or later.</summary>
+    public Hold? WhatHolds(QueuedMessage message, Instant at)
+    {
+        var active = at < recipient.LastInboundAt + Duration.FromMinutes(10);
+        var (day, secondOfDay) = LocalSeconds(at);
+
+        if (at < message.NotBefore)
+            return Hold.NotBefore;
+
+        if (_deliveries.Exists(delivery => delivery - at < Duration.FromSeconds(30) && at - delivery < Duration.FromSeconds(30)))
+            return Hold.Cooldown;
+
+        if (!active && (recipient.HourlyLimit ?? rules.HourlyLimit) is { } hourly
+            && _deliveries.Count(delivery => delivery <= at && at - delivery < Duration.FromMinutes(60)) >= hourly)
+        {
+            return Hold.HourlyLimit;
+        }
+
+        if ((recipient.DailyLimit ?? rules.DailyLimit) is { } daily && _perDay.GetValueOrDefault(day) >= daily)
+            return Hold.DailyLimit;
+
+        if (!active && !(rules.UrgentIgnoresQuietHours && message.Lane == Lane.Urgent) && IsQuiet(secondOfDay))
+            return Hold.QuietHours;
+
+        return !active && message.CanDelay && message.Lane is Lane.Medium or Lane.Low && at < message.BestAt ? Hold.BestTime : null;
+    }
+
+    /// <summary>Whether the low lane is put off, which is asked of the present only: nobody can tell how busy it will be.</summary>
+    private bool IsPutOff(QueuedMessage message, Instant now) =>
+        message.Lane == Lane.Low && message.CanDelay && now < FullyWaited(message) && (higherLanesDue > rules.BusyAbove || recipient.HasHigherLaneWaiting);
+
+    private static Instant FullyWaited(QueuedMessage message) =>
+        (message.NotBefore > message.CreatedAt ? message.NotBefore.Value : message.CreatedAt) + Duration.FromHours(24);
+
+    private static Instant PutOffUntil(QueuedMessage message, Instant now)
+    {
+        var fiveMinutes = now + Duration.FromMinutes(5);
+        return fiveMinutes < FullyWaited(message) ? fiveMinutes : FullyWaited(message);
+    }
+
+    private bool IsQuiet(long secondOfDay)
+    {
+        var quiet = recipient.QuietHours ?? rules.QuietHours;
+        var start = quiet.Start.TickOfDay / NodaConstants.TicksPerSecond;
+        var end = quiet.End.TickOfDay / NodaConstants.TicksPerSecond;
+        return start < end ? start <= secondOfDay && secondOfDay < end : start > end && (secondOfDay >= start || secondOfDay < end);
+    }
+
+    private (long Day, long SecondOfDay) LocalSeconds(Instant at)
+    {
+        var day = Math.DivRem(at.ToUnixTimeSeconds() + recipient.Zone.GetUtcOffset(at).Seconds, Day, out var second);
+        return (day, second);
+    }
+}
