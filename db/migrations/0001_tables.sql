@@ -113,7 +113,7 @@ CREATE FUNCTION message_text(message_data jsonb) RETURNS text LANGUAGE sql IMMUT
 -- A waiting message as the rules see it.
 CREATE VIEW waiting_messages WITH (security_invoker = true) AS
   SELECT id, user_id, priority, coalesce(created_at, scheduled_for) AS created_at, scheduled_for, not_before, expires_at,
-    can_delay, best_at, conversation_context_id, coalesce(requires_fresh_context, false) AS requires_fresh_context,
+    can_delay, best_at, conversation_context_id, reason, coalesce(requires_fresh_context, false) AS requires_fresh_context,
     coalesce(final_message, message_text(message_data), '') <> '' AS has_content
   FROM message_queue
   WHERE status = 'queued';

@@ -19,6 +19,6 @@ WITH due AS MATERIALIZED (
   SELECT u.id FROM users u WHERE u.id IN (SELECT due.user_id FROM due) FOR NO KEY UPDATE SKIP LOCKED
 )
 SELECT due.id, due.user_id::text, due.priority, due.created_at, due.scheduled_for, due.not_before, due.expires_at, due.can_delay,
-  due.best_at, due.conversation_context_id::text AS conversation_id, due.requires_fresh_context, due.has_content,
+  due.best_at, due.conversation_context_id::text AS conversation_id, due.reason, due.requires_fresh_context, due.has_content,
   locked.id IS NOT NULL AS user_is_locked
 FROM due LEFT JOIN locked ON locked.id = due.user_id

@@ -20,9 +20,9 @@ public sealed class DeliveryPolicy(Recipient recipient, DeliveryRules rules, int
 
     private readonly Timeline _timeline = new(recipient, rules);
 
-    /// <summary>The order of one person's messages: lane, then the time they are scheduled for, then age.</summary>
+    /// <summary>The order of one person's messages: lane, then the time they were first scheduled for, then age.</summary>
     public static IOrderedEnumerable<QueuedMessage> Order(IEnumerable<QueuedMessage> messages, Instant now, DeliveryRules rules) =>
-        messages.OrderBy(m => m.LaneAt(now, rules)).ThenBy(m => m.ScheduledFor).ThenBy(m => m.CreatedAt).ThenBy(m => m.Id);
+        messages.OrderBy(m => m.LaneAt(now, rules)).ThenBy(m => m.WaitingSince).ThenBy(m => m.CreatedAt).ThenBy(m => m.Id);
 
     /// <summary>Decides a due message at <paramref name="now"/> and takes the slot it gets.</summary>
     public Decision Decide(QueuedMessage message, Instant now)
@@ -49,6 +49,9 @@ public sealed class DeliveryPolicy(Recipient recipient, DeliveryRules rules, int
     /// <summary>Takes the slot that a message already waiting will get, so that what is decided next comes after it.</summary>
     public void Reserve(QueuedMessage waiting, Instant now)
     {
+        if (WhyNever(waiting) is not null)
+            return;
+
         var slot = FirstAllowed(waiting, Instant.Max(now, waiting.ScheduledFor), now);
         if (!(waiting.ExpiresAt <= slot))
             _timeline.Add(slot);

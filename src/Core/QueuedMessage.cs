@@ -35,6 +35,15 @@ public sealed record QueuedMessage
     /// <summary>Whether the message names a conversation that does not exist any more.</summary>
     public bool HasLostItsConversation { get; init; }
 
+    /// <summary>Whether a rule has held it back before, and so has moved <see cref="ScheduledFor"/>.</summary>
+    public bool HasBeenHeld { get; init; }
+
+    /// <summary>
+    /// The time it was first scheduled for, by which messages of one lane go. Not the slot it was last given: a message that lost
+    /// its slot would then come behind all that have one still, and lose again and again.
+    /// </summary>
+    public Instant WaitingSince => HasBeenHeld ? EligibleAt : ScheduledFor;
+
     /// <summary>The first instant at which the message could have gone: queued, and past its <see cref="NotBefore"/>.</summary>
     public Instant EligibleAt => NotBefore is { } notBefore ? Instant.Max(CreatedAt, notBefore) : CreatedAt;
 

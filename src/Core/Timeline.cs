@@ -8,6 +8,8 @@ namespace Orchestrator.Core;
 /// </summary>
 internal sealed class Timeline
 {
+    private static readonly Duration Window = Duration.FromHours(1);
+
     private readonly DeliveryRules _rules;
     private readonly DateTimeZone _zone;
     private readonly List<Instant> _deliveries;
@@ -54,23 +56,37 @@ internal sealed class Timeline
         return from;
     }
 
-    /// <summary>The first instant at or after <paramref name="from"/> whose preceding 60 minutes leave room under the hourly limit.</summary>
+    /// <summary>
+    /// The first instant at or after <paramref name="from"/> that leaves no 60 minutes with more deliveries than the hourly limit,
+    /// those planned for later included.
+    /// </summary>
     public Instant FirstWithinHourlyLimit(Instant from)
     {
         if (_hourlyLimit is not { } limit)
             return from;
         if (limit <= 0)
-            return from + Duration.FromHours(1);
+            return from + Window;
 
-        while (true)
+        while (FullWindow(from, limit) is { } first)
+            from = first + Window;
+        return from;
+    }
+
+    /// <summary>
+    /// The first of <paramref name="limit"/> successive deliveries that one more at <paramref name="at"/> would make too many for
+    /// any 60 minutes; null: there are none such. The window is half open: a delivery leaves it exactly 60 minutes later.
+    /// </summary>
+    private Instant? FullWindow(Instant at, int limit)
+    {
+        var before = FirstAfter(at);
+        for (var i = Math.Max(0, before - limit); i <= before && i + limit <= _deliveries.Count; i++)
         {
-            // The window is (from - 60 min, from]: a delivery leaves it exactly 60 minutes later.
-            var first = FirstAfter(from - Duration.FromHours(1));
-            var end = FirstAfter(from);
-            if (end - first < limit)
-                return from;
-            from = _deliveries[end - limit] + Duration.FromHours(1);
+            var (first, last) = (_deliveries[i], _deliveries[i + limit - 1]);
+            if (Instant.Max(last, at) - Instant.Min(first, at) < Window)
+                return first;
         }
+
+        return null;
     }
 
     /// <summary>The first instant at or after <paramref name="from"/> on a local day with room under the daily limit.</summary>

@@ -123,4 +123,30 @@ public sealed class ForwardTests
         recent {string.Join(' ', given.Recipient.History.Recent)}, per day {string.Join(' ', given.Recipient.History.PerDay)}
         {string.Join('\n', given.Messages.AsEnumerable())}
         """;
+
+    [Theory]
+    [InlineData(30, 3)]
+    [InlineData(31, 8)]
+    [InlineData(37, 10)]
+    // Every other tick comes a second too early, so everything takes nearly twice as long as was foreseen.
+    [InlineData(29, 30)]
+    public void Messages_of_one_lane_go_in_the_order_of_their_age_and_are_decided_a_few_times_though_ticks_miss_the_slots(
+        int secondsBetweenTicks, int mostOnAverage)
+    {
+        const int Count = 300;
+        var messages = Enumerable.Range(0, Count).Select(i => Some.Message.InLane(Lane.High) with
+        {
+            Id = new Guid(i, 0, 0, [0, 0, 0, 0, 0, 0, 0, 0]),
+            CreatedAt = Some.Noon - Duration.FromMilliseconds(Count - i),
+            ScheduledFor = Some.Noon - Duration.FromMilliseconds(Count - i),
+        }).ToList();
+        var queue = new OnePersonsQueue(Some.Recipient, Some.Rules);
+        queue.Add(messages);
+
+        for (var now = Some.Noon; queue.Waiting.Count > 0; now += Duration.FromSeconds(secondsBetweenTicks))
+            queue.Dispatch(now);
+
+        queue.Delivered.Select(d => d.Message.Id).ShouldBe(messages.Select(m => m.Id));
+        queue.Decisions.Values.Average().ShouldBeLessThan(mostOnAverage);
+    }
 }

@@ -75,7 +75,7 @@ internal sealed class OnePersonsQueue(Recipient recipient, DeliveryRules rules)
                 case Decision.Defer deferred:
                     deferred.Until.ShouldBeGreaterThan(now, $"{message} would come again at once, for ever");
                     Deferred.Add((message, deferred));
-                    _waiting.Add(message with { ScheduledFor = deferred.Until });
+                    _waiting.Add(message with { ScheduledFor = deferred.Until, HasBeenHeld = true });
                     break;
                 default:
                     GivenUp++;

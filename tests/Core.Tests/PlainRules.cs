@@ -73,7 +73,8 @@ internal sealed class PlainRules(Recipient recipient, DeliveryRules rules, int h
             return Hold.Cooldown;
 
         if (!active && (recipient.HourlyLimit ?? rules.HourlyLimit) is { } hourly
-            && _deliveries.Count(delivery => delivery <= at && at - delivery < Duration.FromMinutes(60)) >= hourly)
+            && _deliveries.Append(at).Any(end => at <= end && IsWithinAnHour(at, end)
+                && _deliveries.Count(delivery => delivery <= end && IsWithinAnHour(delivery, end)) >= hourly))
         {
             return Hold.HourlyLimit;
         }
@@ -90,6 +91,8 @@ internal sealed class PlainRules(Recipient recipient, DeliveryRules rules, int h
     /// <summary>Whether the low lane is put off, which is asked of the present only: nobody can tell how busy it will be.</summary>
     private bool IsPutOff(QueuedMessage message, Instant now) =>
         message.Lane == Lane.Low && message.CanDelay && now < FullyWaited(message) && (higherLanesDue > rules.BusyAbove || recipient.HasHigherLaneWaiting);
+
+    private static bool IsWithinAnHour(Instant earlier, Instant later) => later - earlier < Duration.FromMinutes(60);
 
     private static Instant FullyWaited(QueuedMessage message) =>
         (message.NotBefore > message.CreatedAt ? message.NotBefore.Value : message.CreatedAt) + Duration.FromHours(24);

@@ -84,11 +84,17 @@ public sealed class EmbeddedPostgresTests(TemporaryFolder folder) : IClassFixtur
         var lines = await File.ReadAllLinesAsync(PidFile, TestContext.Current.CancellationToken);
         await File.WriteAllLinesAsync(PidFile, [other.Id.ToString(CultureInfo.InvariantCulture), .. lines[1..]], TestContext.Current.CancellationToken);
 
-        await using var server = await StartAsync();
+        try
+        {
+            await using var server = await StartAsync();
 
-        (await LastAsync(server)).ShouldBe(number);
-        other.HasExited.ShouldBeFalse();
-        other.Kill();
+            (await LastAsync(server)).ShouldBe(number);
+            other.HasExited.ShouldBeFalse();
+        }
+        finally
+        {
+            other.Kill();
+        }
     }
 
     [Theory]

@@ -26,6 +26,9 @@ internal sealed record ClaimedMessage
 
     public string? ConversationId { get; init; }
 
+    /// <summary>What has held the message back so far; null: nothing has.</summary>
+    public string? Reason { get; init; }
+
     public bool RequiresFreshContext { get; init; }
 
     public bool HasContent { get; init; }
@@ -44,6 +47,7 @@ internal sealed record ClaimedMessage
         ExpiresAt = ExpiresAt,
         CanDelay = CanDelay,
         BestAt = BestAt,
+        HasBeenHeld = Reason is not null,
         HasContent = HasContent,
         HasLostItsConversation = hasLostItsConversation,
     };
