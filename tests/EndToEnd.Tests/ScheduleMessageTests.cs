@@ -81,7 +81,7 @@ public sealed class ScheduleMessageTests(RunningService service) : IClassFixture
     [InlineData("""{"userId": "a", "agentId": "x", "messageData": {"content": "\ud800"}}""", "invalid_request")]
     [InlineData("""{"userId": "a", "agentId": "x", "messageData": {"content": ""}}""", "invalid_request")]
     [InlineData("""{"userId": "a", "agentId": "x", "messageData": {"\u0000": 1, "content": "c"}}""", "invalid_request")]
-    [InlineData("""{"userId": "a", "agentId": "x", "messageData": {"content": "c"}, "\ud800": 1}""", "invalid_request")]
+    [InlineData("""{"userId": "a", "agentId": "x", "messageData": {"content": "c"}, "\ud800": 1}""", "malformed_json")]
     [InlineData("""{"userId": "a", "agentId": "x", "messageData": {"content": "c"}, "expiresAt": "2001-01-01T00:00:00Z", "scheduledFor": "2002-01-01T00:00:00Z"}""", "invalid_request")]
     [InlineData("""{"userId": "a", "agentId": "x", "messageData": {"content": "c"}, "scheduledFor": "9999-12-31T23:59:59Z"}""", "invalid_request")]
     public async Task Bad_input_is_refused_with_400_and_a_code(string body, string code)

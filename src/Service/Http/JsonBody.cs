@@ -31,6 +31,11 @@ internal static class JsonBody
         {
             return (default, Problem.MalformedJson(e.Message));
         }
+        catch (InvalidOperationException)
+        {
+            // What the reader throws for a field name with half a surrogate pair, which no text can hold.
+            return (default, Problem.MalformedJson("A field name holds half a surrogate pair."));
+        }
     }
 
     private static bool IsJson(HttpRequest request) =>
