@@ -1,3 +1,4 @@
+using Dapper;
 using Microsoft.Extensions.Logging;
 using NodaTime;
 using Npgsql;
@@ -19,6 +20,8 @@ namespace Orchestrator.Service.Dispatch;
 public sealed class Dispatcher(
     NpgsqlDataSource database, DatabaseClock clock, Recipients recipients, Settings settings, ILogger<Dispatcher> logger)
 {
+    private static readonly Duration ShortestWait = Duration.FromSeconds(1);
+
     /// <summary>This instance's row in <c>dispatchers</c>.</summary>
     private readonly Guid _instance = Guid.CreateVersion7();
 
@@ -59,6 +62,19 @@ public sealed class Dispatcher(
             (transaction, now) => transaction.ClaimAsync("ClaimDueMessagesOfUser", new { userId, now, limit = settings.BatchSize }),
             cancellationToken,
             lockFirst: userId);
+
+    /// <summary>
+    /// How long until the next message is due; null where none waits. Never less than a second: what is due already and was not taken
+    /// is in somebody else's hands.
+    /// </summary>
+    /// <exception cref="NpgsqlException">The database went out of reach.</exception>
+    public async Task<Duration?> UntilNextDueAsync(CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        var head = await connection.QuerySingleAsync<QueueHead>(
+            new CommandDefinition(Sql.Query("ReadNextDue"), cancellationToken: cancellationToken));
+        return head.NextDue is { } due ? Duration.Max(due - clock.Of(head.Now), ShortestWait) : null;
+    }
 
     private delegate Task<IReadOnlyList<ClaimedMessage>> Claim(DispatchTransaction transaction, Instant now);
 
@@ -168,6 +184,13 @@ public sealed class Dispatcher(
                     break;
             }
         }
+    }
+
+    private sealed record QueueHead
+    {
+        public Instant? NextDue { get; init; }
+
+        public Instant Now { get; init; }
     }
 
     /// <summary>What one transaction, or its parts, came to.</summary>
