@@ -110,11 +110,16 @@ CREATE INDEX IF NOT EXISTS message_queue_waiting_idx ON message_queue (user_id, 
 CREATE FUNCTION message_text(message_data jsonb) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
   RETURN CASE WHEN jsonb_typeof(message_data -> 'content') = 'string' THEN message_data ->> 'content' END;
 
--- A waiting message as the rules see it.
+-- A time with which calendars can reckon: what lies beyond, infinity too, counts as the end of time. Null stays null.
+CREATE FUNCTION plain_time(t timestamptz) RETURNS timestamptz LANGUAGE sql IMMUTABLE PARALLEL SAFE
+  RETURN CASE WHEN t < '1900-01-01Z' THEN '1900-01-01Z' WHEN t > '9000-01-01Z' THEN '9000-01-01Z' ELSE t END;
+
+-- A waiting message as the rules see it. Columns that an index orders are left as they are.
 CREATE VIEW waiting_messages WITH (security_invoker = true) AS
-  SELECT id, user_id, priority, coalesce(created_at, scheduled_for) AS created_at, scheduled_for, not_before, expires_at,
-    can_delay, best_at, conversation_context_id, reason, coalesce(requires_fresh_context, false) AS requires_fresh_context,
-    coalesce(final_message, message_text(message_data), '') <> '' AS has_content
+  SELECT id, user_id, priority, scheduled_for, plain_time(coalesce(created_at, scheduled_for)) AS created_at,
+    plain_time(not_before) AS not_before, plain_time(expires_at) AS expires_at, plain_time(best_at) AS best_at,
+    can_delay, conversation_context_id, reason, coalesce(requires_fresh_context, false) AS requires_fresh_context,
+    coalesce(nullif(final_message, ''), message_text(message_data), '') <> '' AS has_content
   FROM message_queue
   WHERE status = 'queued';
 
@@ -173,7 +178,7 @@ CREATE TABLE IF NOT EXISTS idempotency_keys (
   request_hash bytea NOT NULL,
   message_id uuid NOT NULL,
   running_until timestamptz NOT NULL,
-  answer text,
+  answer text NOT NULL,
   created_at timestamptz NOT NULL
 );
 

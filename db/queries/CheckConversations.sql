@@ -1,2 +1,6 @@
 -- Which of the conversations that messages name exist, and whose they are.
-SELECT c.id::text, c.user_id::text FROM conversations c WHERE c.id = ANY (@conversationIds::text[]::external_id[])
+SELECT found.*
+FROM unnest(@conversationIds::text[]) AS wanted (id)
+CROSS JOIN LATERAL (
+  SELECT c.id::text, c.user_id::text FROM conversations c WHERE c.id = wanted.id::external_id LIMIT 1
+) AS found

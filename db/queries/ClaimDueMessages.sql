@@ -16,9 +16,11 @@ WITH due AS MATERIALIZED (
   ORDER BY lanes.position, claimed.scheduled_for
   LIMIT @limit
 ), locked AS MATERIALIZED (
-  SELECT u.id FROM users u WHERE u.id IN (SELECT due.user_id FROM due) FOR NO KEY UPDATE SKIP LOCKED
+  SELECT taken.id
+  FROM (SELECT DISTINCT due.user_id FROM due) AS wanted
+  CROSS JOIN LATERAL (SELECT u.id FROM users u WHERE u.id = wanted.user_id FOR NO KEY UPDATE SKIP LOCKED) AS taken
 )
-SELECT due.id, due.user_id::text, due.priority, due.created_at, due.scheduled_for, due.not_before, due.expires_at, due.can_delay,
+SELECT due.id, due.user_id::text, due.priority, due.created_at, plain_time(due.scheduled_for) AS scheduled_for, due.not_before, due.expires_at, due.can_delay,
   due.best_at, due.conversation_context_id::text AS conversation_id, due.reason, due.requires_fresh_context, due.has_content,
-  locked.id IS NOT NULL AS user_is_locked
-FROM due LEFT JOIN locked ON locked.id = due.user_id
+  due.user_id IN (SELECT locked.id FROM locked) AS user_is_locked
+FROM due

@@ -6,7 +6,7 @@ WITH sent AS (
   SET status = 'sent', sent_at = @now, finished_at = @now, delivered_message_id = q.id, reason = 'delivered'
   FROM unnest(@ids::uuid[], @conversationIds::text[], @dates::date[]) AS d (id, conversation_id, date)
   WHERE q.id = d.id AND q.status = 'queued' AND clock_timestamp() < @readAt + interval '5 seconds'
-  RETURNING q.id, q.user_id, q.agent_id, coalesce(q.final_message, message_text(q.message_data)) AS content, d.conversation_id, d.date
+  RETURNING q.id, q.user_id, q.agent_id, coalesce(nullif(q.final_message, ''), message_text(q.message_data)) AS content, d.conversation_id, d.date
 ), stored AS (
   INSERT INTO messages (id, conversation_id, user_id, role, content, direction, status, created_at)
   -- The agent's kind: an adopted queue may name no agent, and an adopted column holds 50 characters.
@@ -27,6 +27,7 @@ WITH sent AS (
   SET messages_sent = coalesce(b.messages_sent, 0) + 1, last_message_at = @now,
     recent_deliveries = ARRAY(SELECT t FROM unnest(b.recent_deliveries) AS t WHERE t > @now - interval '1 hour') || @now
 )
-INSERT INTO agent_actions_log (agent_type, action_type, user_id, context_id, context_type, output_data, created_at)
-SELECT 'message_orchestrator', 'message_delivered', user_id, id, 'message_queue', '{"code": "delivered"}', @now
+-- A delivery's entry in the trail takes the message's id too: it comes once, and ids that ascend keep the index's pages warm.
+INSERT INTO agent_actions_log (id, agent_type, action_type, user_id, context_id, context_type, output_data, created_at)
+SELECT id, 'message_orchestrator', 'message_delivered', user_id, id, 'message_queue', '{"code": "delivered"}', @now
 FROM sent

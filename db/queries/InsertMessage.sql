@@ -7,9 +7,8 @@ WITH taken AS (
   ON CONFLICT (key) DO UPDATE
   SET request_hash = excluded.request_hash, message_id = excluded.message_id, running_until = excluded.running_until,
     answer = excluded.answer, created_at = excluded.created_at
-  -- The message has left a day ago, or is gone altogether: but not one that a request at this moment stores, and nobody sees yet.
+  -- It must be seen to have left: a message that a request at the same moment stores is not seen yet.
   WHERE EXISTS (SELECT FROM message_queue q WHERE q.id = k.message_id AND q.finished_at <= @now - interval '24 hours')
-    OR (k.running_until <= @now AND NOT EXISTS (SELECT FROM message_queue q WHERE q.id = k.message_id))
   RETURNING k.key
 ), queued AS (
   INSERT INTO message_queue (id, user_id, agent_id, message_data, scheduled_for, priority, status, conversation_context_id,

@@ -1,2 +1,6 @@
--- Keeps the first answer of a key; whoever asks again gets it, also when the first caller never did.
-UPDATE idempotency_keys SET answer = coalesce(answer, @answer::text) WHERE key = @key AND message_id = @messageId
+-- Ends the run of a first request with the answer it is about to give, unless it has taken so long that others were given the one
+-- kept so far: the first answer is everybody's.
+UPDATE idempotency_keys k
+SET answer = CASE WHEN k.running_until > @now THEN @answer ELSE k.answer END, running_until = least(k.running_until, @now)
+WHERE k.key = @key AND k.message_id = @messageId
+RETURNING k.answer

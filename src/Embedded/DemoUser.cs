@@ -1,11 +1,10 @@
 using Dapper;
 using Npgsql;
-using Orchestrator.Service.Postgres;
 
 namespace Orchestrator.Embedded;
 
 /// <summary>Adds the user of the README's first request; only ever to the database that this host has started itself.</summary>
-internal sealed class DemoUser(NpgsqlDataSource database, DatabaseReadiness readiness) : BackgroundService
+internal static class DemoUser
 {
     private const string Insert =
         """
@@ -15,10 +14,9 @@ internal sealed class DemoUser(NpgsqlDataSource database, DatabaseReadiness read
         ON CONFLICT (id) DO NOTHING
         """;
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    public static async Task AddAsync(NpgsqlDataSource database, CancellationToken cancellationToken)
     {
-        await readiness.WhenReadyAsync(stoppingToken);
-        await using var connection = await database.OpenConnectionAsync(stoppingToken);
-        await connection.ExecuteAsync(new CommandDefinition(Insert, cancellationToken: stoppingToken));
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        await connection.ExecuteAsync(new CommandDefinition(Insert, cancellationToken: cancellationToken));
     }
 }

@@ -1,9 +1,11 @@
 using System.Runtime.InteropServices;
+using Npgsql;
 using Orchestrator.Embedded;
 using Orchestrator.Embedded.Postgres;
 using Orchestrator.Service;
 using Orchestrator.Service.Configuration;
 using Orchestrator.Service.Http;
+using Orchestrator.Service.Postgres;
 
 var builder = WebApplication.CreateSlimBuilder(args);
 ConfigureLogging(builder.Logging);
@@ -18,8 +20,7 @@ try
     await using var postgres = settings.ConnectionString is null ? await StartPostgresAsync(host) : null;
     if (postgres is not null)
     {
-        settings = settings with { ConnectionString = Orchestrator.Service.Postgres.ConnectionStrings.Parse(postgres.ConnectionString) };
-        builder.Services.AddHostedService<DemoUser>();
+        settings = settings with { ConnectionString = ConnectionStrings.Parse(postgres.ConnectionString) };
     }
 
     builder.Configuration["PROCESS_QUEUE_SCHEDULE"] = settings.ProcessQueueSchedule;
@@ -30,6 +31,13 @@ try
     app.UseStatusCodePages(NoBodyAsync);
     app.MapHttpFunctions();
     await app.StartAsync();
+    if (postgres is not null)
+    {
+        // Its own database is there, so this takes a moment; what is printed below can then be tried at once.
+        await app.Services.GetRequiredService<DatabaseReadiness>().WhenReadyAsync(app.Lifetime.ApplicationStopping);
+        await DemoUser.AddAsync(app.Services.GetRequiredService<NpgsqlDataSource>(), app.Lifetime.ApplicationStopping);
+    }
+
     Welcome.Print(app.Services.GetRequiredService<Microsoft.AspNetCore.Hosting.Server.IServer>(), settings,
         postgres is null ? "the database of DATABASE_URL" : $"its own PostgreSQL in {host.DataFolder}");
     await app.WaitForShutdownAsync();

@@ -42,13 +42,13 @@ internal static partial class Log
     [LoggerMessage(11, LogLevel.Warning, "User {UserId} has no time zone; {DefaultZone} is used for all users without one (said once)")]
     public static partial void NoTimeZone(ILogger logger, string userId, string defaultZone);
 
-    [LoggerMessage(12, LogLevel.Error, "The database does not take {Count} messages together ({SqlState}); trying them in parts")]
-    public static partial void BatchRefused(ILogger logger, int count, string? sqlState);
+    [LoggerMessage(12, LogLevel.Error, "{Count} messages cannot be dispatched together ({Fault}); trying them in parts")]
+    public static partial void BatchRefused(ILogger logger, int count, string fault);
 
-    [LoggerMessage(13, LogLevel.Error, "Message {MessageId} can neither be delivered nor marked as failed ({SqlState}); it is left alone until the next dispatch")]
-    public static partial void MessageStuck(ILogger logger, Guid messageId, string? sqlState);
+    [LoggerMessage(13, LogLevel.Error, "Message {MessageId} cannot be dispatched ({Fault}); it is left alone until the next dispatch")]
+    public static partial void MessageStuck(ILogger logger, Guid messageId, string fault);
 
-    [LoggerMessage(14, LogLevel.Warning, "Database out of reach, the queue is processed at the next tick: {Fault}")]
+    [LoggerMessage(14, LogLevel.Warning, "Database out of reach: {Fault}")]
     public static partial void DatabaseOutOfReach(ILogger logger, string fault);
 
     [LoggerMessage(15, LogLevel.Information, "Migration {Name} applied")]
@@ -60,12 +60,15 @@ internal static partial class Log
     [LoggerMessage(17, LogLevel.Error, "Request {Method} {Path} failed")]
     public static partial void RequestFailed(ILogger logger, Exception exception, string method, string path);
 
-    [LoggerMessage(18, LogLevel.Warning, "Urgent message {MessageId} is stored but could not be dispatched at once; the next dispatch takes it: {Fault}")]
-    public static partial void UrgentLeftToNextDispatch(ILogger logger, Guid messageId, string fault);
+    [LoggerMessage(18, LogLevel.Warning, "Urgent message {MessageId} is stored but could not be dispatched at once; the next dispatch takes it")]
+    public static partial void UrgentLeftToNextDispatch(ILogger logger, Exception exception, Guid messageId);
 
     [LoggerMessage(19, LogLevel.Error, "The database cannot be migrated; nothing is accepted or dispatched until it can")]
     public static partial void MigrationFailed(ILogger logger, Exception exception);
 
     [LoggerMessage(20, LogLevel.Warning, "A batch of {Count} messages took too long and was given up; nothing of it was delivered")]
     public static partial void BatchStalled(ILogger logger, int count);
+
+    [LoggerMessage(21, LogLevel.Warning, "Unhealthy: {Fault}")]
+    public static partial void HealthCheckFailed(ILogger logger, string fault);
 }

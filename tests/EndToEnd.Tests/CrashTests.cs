@@ -27,9 +27,9 @@ public sealed class CrashTests(RunningService service) : IClassFixture<RunningSe
         await using var third = await EmbeddedHost.StartAsync(everySecond);
         await DeliveredAsync(10_000);
         await third.KillAsync();
+        (await CountAsync("SELECT count(*)::int FROM messages WHERE user_id LIKE 'crash%'")).ShouldBeLessThan(Messages, "the last kill came in mid-work");
         await DeliveredAsync(Messages);
 
-        // Three kills in mid-work, seen to be so: the work had neither just begun nor ended.
         (await CountAsync("SELECT count(*)::int FROM messages WHERE user_id LIKE 'crash%'")).ShouldBe(Messages);
         (await CountAsync("SELECT count(DISTINCT user_id)::int FROM messages WHERE user_id LIKE 'crash%'")).ShouldBe(Messages);
         (await CountAsync("SELECT sum(messages_sent)::int FROM user_message_budget WHERE user_id LIKE 'crash%'")).ShouldBe(Messages);

@@ -307,7 +307,7 @@ public sealed class ScheduleMessageTests(RunningService service) : IClassFixture
     }
 
     [Fact]
-    public async Task Neither_content_nor_keys_nor_phone_numbers_are_logged()
+    public async Task Neither_content_nor_phone_numbers_are_logged()
     {
         var user = await NewUserAsync();
         await _client.PostAsync("schedule-message", $$"""{"userId": "{{user}}", "agentId": "a", "messageData": {"content": "a-most-private-text"}, "priority": "urgent"}""");

@@ -193,6 +193,74 @@ public sealed class DispatchTests(PostgresServer server) : IAsyncLifetime
         (await _db.SingleAsync<int>("SELECT sum(delivered)::int FROM dispatchers")).ShouldBe(37);
     }
 
+    [Theory]
+    [InlineData("42501")]
+    [InlineData("57014")]
+    [InlineData("0A000")]
+    [InlineData("XX000")]
+    public async Task A_trigger_that_raises_whatever_code_for_one_message_fails_it_where_others_go_out(string code)
+    {
+        await _db.ExecuteAsync(
+            $"""
+            CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'not this one' USING ERRCODE = '{code}'; END $$;
+            CREATE TRIGGER refuse BEFORE INSERT ON messages FOR EACH ROW WHEN (NEW.content = 'poison') EXECUTE FUNCTION refuse();
+            """);
+        await _db.AddUsersAsync("ann", "bob", "cid");
+        var poison = await _db.QueueAsync("ann", content: "poison");
+
+        // Alone, it might as well be the schema's fault, which somebody will mend.
+        (await _db.DispatchAsync()).ShouldBe(default);
+        (await _db.StatusOfAsync(poison)).ShouldBe("queued");
+
+        await _db.QueueAsync("bob");
+        await _db.QueueAsync("cid");
+        (await _db.DispatchAsync()).ShouldBe(new DispatchResult(2, 0, 0, 1));
+        (await _db.StatusOfAsync(poison)).ShouldBe("failed");
+    }
+
+    [Theory]
+    [InlineData("UPDATE users SET quiet_hours_start = '24:00', quiet_hours_end = '24:00' WHERE id = 'odd'")]
+    [InlineData("UPDATE message_queue SET expires_at = '12000-01-01' WHERE user_id = 'odd'")]
+    [InlineData("UPDATE message_queue SET expires_at = 'infinity', created_at = '-infinity' WHERE user_id = 'odd'")]
+    [InlineData("UPDATE message_queue SET scheduled_for = '-infinity' WHERE user_id = 'odd'")]
+    [InlineData("INSERT INTO messages (conversation_id, user_id, role, content, direction, created_at) VALUES ('c', 'odd', 'user', 'x', 'inbound', 'infinity'), ('c', 'odd', 'user', 'x', 'inbound', '-infinity')")]
+    [InlineData("INSERT INTO user_message_budget (user_id, date, last_message_at, recent_deliveries) VALUES ('odd', 'infinity', 'infinity', '{infinity}'), ('odd', '2025-10-14', '-infinity', '{-infinity, NULL}')")]
+    [InlineData("UPDATE users SET timezone = 'Not/AZone', response_pattern = '7' WHERE id = 'odd'")]
+    [InlineData("UPDATE message_queue SET final_message = '' WHERE user_id = 'odd'")]
+    public async Task Values_that_only_PostgreSQL_knows_trouble_nobody(string oddity)
+    {
+        await _db.AddUsersAsync("odd", "ann");
+        await _db.QueueAsync("odd");
+        await _db.QueueAsync("ann");
+        await _db.ExecuteAsync(oddity);
+
+        (await _db.DispatchAsync()).ShouldBe(new DispatchResult(2, 0, 0, 0));
+        (await _db.ScheduleAsync(Some.Request("odd"))).ShouldBeOfType<Scheduling.ScheduleOutcome.Answered>();
+    }
+
+    [Fact]
+    public async Task A_users_messages_beyond_one_batch_get_slots_of_their_own()
+    {
+        _db.Settings = _db.Settings with { BatchSize = 20 };
+        await _db.AddUsersAsync("ann");
+        for (var i = 0; i < 100; i++)
+            await _db.QueueAsync("ann", (Lane)(1 + (i % 2)), canDelay: false);
+
+        (await _db.DispatchAsync()).ShouldBe(new DispatchResult(1, 99, 0, 0));
+
+        (await _db.QueryAsync<Instant>("SELECT scheduled_for FROM message_queue WHERE status = 'queued' ORDER BY scheduled_for"))
+            .ShouldBe(Enumerable.Range(1, 99).Select(i => _db.Now + Duration.FromSeconds(30 * i)));
+        for (var i = 0; i < 99; i++)
+        {
+            _db.Now += Duration.FromSeconds(30);
+            (await _db.DispatchAsync()).Delivered.ShouldBe(1);
+        }
+
+        // Each was held back once, or once more where a better lane came from a later batch.
+        (await _db.SingleAsync<int>("SELECT max(n)::int FROM (SELECT count(*) AS n FROM agent_actions_log GROUP BY context_id) AS decisions"))
+            .ShouldBeLessThanOrEqualTo(4);
+    }
+
     [Fact]
     public async Task A_user_without_an_active_conversation_gets_one_and_keeps_it()
     {

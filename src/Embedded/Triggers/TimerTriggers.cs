@@ -16,9 +16,12 @@ internal sealed partial class TimerTriggers(
         var make = ActivatorUtilities.CreateFactory(function.Class, []);
         for (var due = Next(schedule); !stoppingToken.IsCancellationRequested; due = Next(schedule))
         {
-            // Timers may fire a little early; the same tick must not come twice.
+            // Timers may fire a little early, and the same tick must not come twice; nor do they take waits of many weeks.
             while (due - time.GetUtcNow() is { Ticks: > 0 } wait)
-                await Task.Delay(Max(wait, TimeSpan.FromMilliseconds(1)), time, stoppingToken);
+            {
+                var bounded = Math.Clamp(wait.Ticks, TimeSpan.TicksPerMillisecond, TimeSpan.TicksPerDay);
+                await Task.Delay(new TimeSpan(bounded), time, stoppingToken);
+            }
 
             try
             {
@@ -46,8 +49,6 @@ internal sealed partial class TimerTriggers(
 
     private static object[] Arguments(MethodInfo method, CancellationToken stoppingToken) =>
         [.. method.GetParameters().Select(p => p.ParameterType == typeof(CancellationToken) ? (object)stoppingToken : new TimerInfo())];
-
-    private static TimeSpan Max(TimeSpan a, TimeSpan b) => a > b ? a : b;
 
     [LoggerMessage(101, LogLevel.Error, "{Function} failed; it runs again at its next tick")]
     private partial void TickFailed(Exception exception, string function);

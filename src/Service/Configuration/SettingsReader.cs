@@ -11,6 +11,8 @@ internal sealed class SettingsReader(IConfiguration configuration)
 {
     private static readonly LocalTimePattern TimeOfDay = LocalTimePattern.CreateWithInvariantCulture("HH:mm");
 
+    private static readonly DateTime SomeDay = new(2000, 1, 1, 0, 0, 0, DateTimeKind.Utc);
+
     private readonly HashSet<string> _asked = new(StringComparer.OrdinalIgnoreCase);
 
     public string? Text(string name)
@@ -40,8 +42,8 @@ internal sealed class SettingsReader(IConfiguration configuration)
 
     /// <summary>An NCRONTAB expression of six fields, seconds first.</summary>
     public string? Schedule(string name) => Text(name) is not { } text ? null
-        : ParseSchedule(text) is not null ? text
-        : throw Wrong(name, "must be an NCRONTAB expression of six fields, seconds first, such as */30 * * * * *");
+        : ParseSchedule(text) is { } schedule && schedule.GetNextOccurrence(SomeDay, SomeDay.AddYears(30)) < SomeDay.AddYears(30) ? text
+        : throw Wrong(name, "must be an NCRONTAB expression of six fields, seconds first, such as */30 * * * * *, that comes to pass");
 
     public static CrontabSchedule? ParseSchedule(string text) =>
         CrontabSchedule.TryParse(text, new CrontabSchedule.ParseOptions { IncludingSeconds = true });

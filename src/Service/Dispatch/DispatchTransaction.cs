@@ -15,6 +15,9 @@ namespace Orchestrator.Service.Dispatch;
 internal sealed class DispatchTransaction(
     NpgsqlConnection connection, NpgsqlTransaction transaction, Recipients recipients, Settings settings, CancellationToken cancellationToken)
 {
+    /// <summary>How many of one user's slots are looked at; with more than these waiting, some are given twice and moved again later.</summary>
+    private const int MostHeld = 20_000;
+
     /// <summary>The users among the claimed messages whom another dispatcher is serving.</summary>
     public IReadOnlyCollection<string> BusyUsers { get; private set; } = [];
 
@@ -38,6 +41,7 @@ internal sealed class DispatchTransaction(
         var decided = new List<Decided>(claimed.Count);
         var busy = new HashSet<string>();
 
+        var crowded = new List<Person>();
         foreach (var ofUser in claimed.GroupBy(m => m.UserId))
         {
             if (!users.TryGetValue(ofUser.Key, out var user))
@@ -52,31 +56,53 @@ internal sealed class DispatchTransaction(
                 continue;
             }
 
-            var recipient = recipients.Create(user, [.. budgets[ofUser.Key]], load.UsersWithHigherLanes.Contains(ofUser.Key));
-            var policy = new DeliveryPolicy(recipient, settings.Rules, load.HigherLanesDue);
-            var date = LocalDay.Of(now, recipient.Zone);
-            var byId = ofUser.ToDictionary(m => m.Id);
-            var queued = ofUser.Select(m => m.ToQueuedMessage(
-                hasLostItsConversation: m.ConversationId is not null && !conversations.Contains((m.ConversationId, m.UserId))));
-            decided.AddRange(DeliveryPolicy.Order(queued, now, settings.Rules)
-                .Select(m => new Decided(byId[m.Id], policy.Decide(m, now), date)));
+            var person = new Person(
+                ofUser.Key, recipients.Create(user, [.. budgets[ofUser.Key]], load.UsersWithHigherLanes.Contains(ofUser.Key)), [.. ofUser]);
+            var decisions = Decide(person, held: []).ToList();
+            if (decisions.Exists(d => d.Decision is Decision.Defer))
+                crowded.Add(person);
+            else
+                decided.AddRange(decisions);
         }
+
+        // Only who gets a slot later needs to know which ones are taken.
+        var taken = await LoadHeldAsync(crowded, now);
+        foreach (var person in crowded)
+            decided.AddRange(Decide(person, taken[person.UserId]));
 
         BusyUsers = busy;
         return decided;
+
+        IEnumerable<Decided> Decide(Person person, IEnumerable<ClaimedMessage> held)
+        {
+            var policy = new DeliveryPolicy(person.Recipient, settings.Rules, load.HigherLanesDue);
+            var date = LocalDay.Of(now, person.Recipient.Zone);
+            var due = person.Messages.ToDictionary(m => m.Id);
+            var all = person.Messages.Select(m => m.ToQueuedMessage(
+                    hasLostItsConversation: m.ConversationId is not null && !conversations.Contains((m.ConversationId, m.UserId))))
+                .Concat(held.Select(m => m.ToQueuedMessage()));
+            foreach (var message in DeliveryPolicy.Order(all, now, settings.Rules))
+            {
+                if (due.TryGetValue(message.Id, out var claimedMessage))
+                    yield return new Decided(claimedMessage, policy.Decide(message, now), date);
+                else
+                    policy.Reserve(message, now);
+            }
+        }
     }
 
-    /// <summary>Writes all decisions, set by set, and what the instance has done.</summary>
+    /// <summary>Ends the message as one that can never be delivered; false where it has left the queue meanwhile.</summary>
+    public async Task<bool> FailAsync(ClaimedMessage message, string detail, Instant now) =>
+        await FinishAsync([message.Id], ["failed"], [Failure.Rejected.Code()], [$"{Failure.Rejected.Sentence()} ({detail})"], now) > 0;
+
+    /// <summary>Writes all decisions, set by set.</summary>
     /// <param name="decided">The decisions; may be empty.</param>
-    /// <param name="instance">The instance's row in <c>dispatchers</c>.</param>
     /// <param name="clock">The time they were made for.</param>
-    /// <param name="detail">What to add to the reason of a failure; null: nothing.</param>
     /// <returns>False where the decisions had become too old to deliver by; the transaction must then be given up.</returns>
-    public async Task<bool> ApplyAsync(IReadOnlyList<Decided> decided, Guid instance, DatabaseClock.Reading clock, string? detail = null)
+    public async Task<bool> ApplyAsync(IReadOnlyList<Decided> decided, DatabaseClock.Reading clock)
     {
         var now = clock.Now;
         var delivered = decided.Where(d => d.Decision is Decision.Deliver).ToList();
-        var result = Count(decided);
         if (delivered.Count > 0 && !await DeliverAsync(delivered, clock))
             return false;
 
@@ -97,29 +123,19 @@ internal sealed class DispatchTransaction(
         var finished = decided.Where(d => d.Decision is Decision.Expire or Decision.Fail).ToList();
         if (finished.Count > 0)
         {
-            await ExecuteAsync("FinishMessages", new
-            {
-                ids = finished.ConvertAll(d => d.Message.Id).ToArray(),
-                statuses = finished.ConvertAll(d => d.Decision is Decision.Expire ? "expired" : "failed").ToArray(),
-                codes = finished.ConvertAll(d => d.Decision is Decision.Fail f ? f.Because.Code() : Reasons.Expired).ToArray(),
-                sentences = finished.ConvertAll(d => d.Decision is Decision.Fail f ? Explain(f) : Reasons.ExpiredSentence).ToArray(),
-                now,
-            });
+            await FinishAsync(
+                [.. finished.Select(d => d.Message.Id)],
+                [.. finished.Select(d => d.Decision is Decision.Expire ? "expired" : "failed")],
+                [.. finished.Select(d => d.Decision is Decision.Fail f ? f.Because.Code() : Reasons.Expired)],
+                [.. finished.Select(d => d.Decision is Decision.Fail f ? f.Because.Sentence() : Reasons.ExpiredSentence)],
+                now);
         }
 
-        await ExecuteAsync("RecordPass", new
-        {
-            instance,
-            now,
-            delivered = result.Delivered,
-            deferred = result.Deferred,
-            expired = result.Expired,
-            failed = result.Failed,
-        });
         return true;
-
-        string Explain(Decision.Fail fail) => detail is null ? fail.Because.Sentence() : $"{fail.Because.Sentence()} ({detail})";
     }
+
+    private Task<int> FinishAsync(Guid[] ids, string[] statuses, string[] codes, string[] sentences, Instant now) =>
+        ExecuteAsync("FinishMessages", new { ids, statuses, codes, sentences, now });
 
     /// <summary>How many of the decisions are of each kind.</summary>
     public static DispatchResult Count(IReadOnlyList<Decided> decided) => new(
@@ -190,11 +206,21 @@ internal sealed class DispatchTransaction(
             (await results.ReadAsync<string>()).ToHashSet());
     }
 
+    private async Task<ILookup<string, ClaimedMessage>> LoadHeldAsync(List<Person> crowded, Instant now)
+    {
+        IEnumerable<ClaimedMessage> held = crowded.Count == 0 ? [] : await QueryAsync<ClaimedMessage>(
+            "LoadHeldMessages", new { userIds = crowded.ConvertAll(p => p.UserId).ToArray(), now, limit = MostHeld });
+        return held.ToLookup(m => m.UserId);
+    }
+
     private Task<IEnumerable<T>> QueryAsync<T>(string query, object parameters) =>
         connection.QueryAsync<T>(new CommandDefinition(Sql.Query(query), parameters, transaction, cancellationToken: cancellationToken));
 
     private Task<int> ExecuteAsync(string query, object parameters) =>
         connection.ExecuteAsync(new CommandDefinition(Sql.Query(query), parameters, transaction, cancellationToken: cancellationToken));
+
+    /// <summary>A user, and the messages of the batch that are for them.</summary>
+    private sealed record Person(string UserId, Recipient Recipient, IReadOnlyList<ClaimedMessage> Messages);
 
     /// <summary>How busy the queue is, as far as low messages care.</summary>
     private sealed record LowLaneLoad(int HigherLanesDue, IReadOnlySet<string> UsersWithHigherLanes)

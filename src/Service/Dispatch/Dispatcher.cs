@@ -40,7 +40,7 @@ public sealed class Dispatcher(
                 (transaction, now) => transaction.ClaimAsync(
                     "ClaimDueMessages", new { now, limit = settings.BatchSize, skippedUsers = skippedUsers.ToArray() }),
                 cancellationToken);
-            total += batch.Result;
+            total += batch.Result + await JudgeAsync(batch, cancellationToken);
             at = batch.At;
 
             // Users whom another dispatcher serves, and messages that nothing can be done with, must not hide what lies behind them.
@@ -81,7 +81,7 @@ public sealed class Dispatcher(
     private async Task<Batch> RunBatchAsync(Claim claim, CancellationToken cancellationToken, string? lockFirst = null)
     {
         IReadOnlyList<ClaimedMessage> claimed = [];
-        PostgresException refusal;
+        Exception fault;
         try
         {
             await using var connection = await database.OpenConnectionAsync(cancellationToken);
@@ -93,10 +93,9 @@ public sealed class Dispatcher(
 
             // Read after any wait for a lock: a time from before it could be older than the last delivery.
             var reading = await clock.ReadAsync(connection, cancellationToken);
-            var now = reading.Now;
-            claimed = await claim(batch, now);
-            var decided = claimed.Count > 0 ? await batch.DecideAsync(claimed, now) : [];
-            if (!await batch.ApplyAsync(decided, _instance, reading))
+            claimed = await claim(batch, reading.Now);
+            var decided = claimed.Count > 0 ? await batch.DecideAsync(claimed, reading.Now) : [];
+            if (!await batch.ApplyAsync(decided, reading))
             {
                 Log.BatchStalled(logger, claimed.Count);
                 throw new TimeoutException("A batch took so long that the time it was decided for had passed.");
@@ -104,26 +103,30 @@ public sealed class Dispatcher(
 
             await transaction.CommitAsync(cancellationToken);
             Report(decided);
-            return new Batch(claimed.Count, DispatchTransaction.Count(decided), batch.BusyUsers, now);
+            var result = DispatchTransaction.Count(decided);
+            await RecordAsync(connection, result, reading.Now, cancellationToken);
+            return new Batch(claimed.Count, result, batch.BusyUsers, [], reading.Now);
         }
-        catch (PostgresException e) when (claimed.Count > 0 && (DatabaseErrors.IsRefusedData(e) || DatabaseErrors.IsLockHeld(e)))
+        catch (Exception e) when (claimed.Count > 0 && DatabaseErrors.MayBeAboutTheData(e))
         {
-            refusal = e;
+            fault = e;
         }
 
-        // One message that the database refuses, or that somebody's lock holds up, takes its batch down with it. Halving finds it
-        // in a few tries, and the rest goes out.
-        if (claimed.Count == 1)
+        // One message that cannot be delivered, or that somebody's lock holds up, takes its batch down with it. Halving finds it in
+        // a few tries, and the rest goes out.
+        if (claimed.Count > 1)
         {
-            return DatabaseErrors.IsLockHeld(refusal)
-                ? new Batch(1, default, [claimed[0].UserId], claimed[0].ScheduledFor)
-                : await FailAsync(claimed[0], refusal, cancellationToken);
+            Log.BatchRefused(logger, claimed.Count, Describe(fault));
+            var half = claimed.Count / 2;
+            var parts = await RunPartAsync(claimed.Take(half), cancellationToken) + await RunPartAsync(claimed.Skip(half), cancellationToken);
+            return parts with { Claimed = claimed.Count };
         }
 
-        Log.BatchRefused(logger, claimed.Count, refusal.SqlState);
-        var half = claimed.Count / 2;
-        var parts = await RunPartAsync(claimed.Take(half), cancellationToken) + await RunPartAsync(claimed.Skip(half), cancellationToken);
-        return parts with { Claimed = claimed.Count };
+        var message = claimed[0];
+        if (DatabaseErrors.IsRefusedData(fault))
+            return await FailAsync(message, fault, cancellationToken);
+        var suspects = DatabaseErrors.IsLockHeld(fault) ? [] : new[] { new Suspect(message, fault) };
+        return new Batch(1, default, [message.UserId], suspects, message.ScheduledFor);
     }
 
     private Task<Batch> RunPartAsync(IEnumerable<ClaimedMessage> part, CancellationToken cancellationToken)
@@ -132,27 +135,64 @@ public sealed class Dispatcher(
         return RunBatchAsync((transaction, now) => transaction.ClaimAsync("ClaimMessages", new { ids, now }), cancellationToken);
     }
 
-    /// <summary>Ends a message that the database refuses to deliver, so that it is never tried again nor forgotten.</summary>
-    private async Task<Batch> FailAsync(ClaimedMessage message, PostgresException refusal, CancellationToken cancellationToken)
+    /// <summary>
+    /// Ends messages that met an error which might as well be the service's or the schema's: a missing right, a missing table. Where
+    /// others of the same batch went through, it is the message's own; otherwise everything waits until somebody has mended it.
+    /// </summary>
+    private async Task<DispatchResult> JudgeAsync(Batch batch, CancellationToken cancellationToken)
+    {
+        var result = new DispatchResult();
+        foreach (var (message, fault) in batch.Suspects)
+        {
+            if (batch.Result.Decided > 0)
+                result += (await FailAsync(message, fault, cancellationToken)).Result;
+            else
+                Log.MessageStuck(logger, message.Id, Describe(fault));
+        }
+
+        return result;
+    }
+
+    /// <summary>Ends a message that cannot be delivered, so that it is never tried again nor forgotten.</summary>
+    private async Task<Batch> FailAsync(ClaimedMessage message, Exception fault, CancellationToken cancellationToken)
     {
         try
         {
             await using var connection = await database.OpenConnectionAsync(cancellationToken);
             await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
             var batch = new DispatchTransaction(connection, transaction, recipients, settings, cancellationToken);
+            await batch.BoundAsync("1s");
             var reading = await clock.ReadAsync(connection, cancellationToken);
-            IReadOnlyList<Decided> decided = [new(message, new Decision.Fail(Failure.Rejected), default)];
-            await batch.ApplyAsync(decided, _instance, reading, detail: $"{refusal.SqlState} {refusal.ConstraintName}".TrimEnd());
+            if (!await batch.FailAsync(message, Describe(fault), reading.Now))
+                return new Batch(1, default, [message.UserId], [], reading.Now);
+
             await transaction.CommitAsync(cancellationToken);
-            Report(decided);
-            return new Batch(1, DispatchTransaction.Count(decided), [], reading.Now);
+            Log.MessageFailed(logger, message.Id, message.UserId, Failure.Rejected.Code());
+            var result = new DispatchResult(0, 0, 0, 1);
+            await RecordAsync(connection, result, reading.Now, cancellationToken);
+            return new Batch(1, result, [], [], reading.Now);
         }
-        catch (PostgresException e) when (DatabaseErrors.IsRefusedData(e))
+        catch (PostgresException e) when (DatabaseErrors.MayBeAboutTheData(e))
         {
-            Log.MessageStuck(logger, message.Id, e.SqlState);
-            return new Batch(1, default, [message.UserId], message.ScheduledFor);
+            Log.MessageStuck(logger, message.Id, Describe(e));
+            return new Batch(1, default, [message.UserId], [], message.ScheduledFor);
         }
     }
+
+    /// <summary>
+    /// Adds to the figures of this instance. After the commit, in a statement of its own: inside, all dispatches of the instance would
+    /// queue for its one row. A crash in between costs the figures a batch, and the messages nothing.
+    /// </summary>
+    private Task<int> RecordAsync(NpgsqlConnection connection, DispatchResult result, Instant now, CancellationToken cancellationToken) =>
+        connection.ExecuteAsync(new CommandDefinition(
+            Sql.Query("RecordPass"),
+            new { instance = _instance, now, result.Delivered, result.Deferred, result.Expired, result.Failed },
+            cancellationToken: cancellationToken));
+
+    /// <summary>What may be told of an error: a message of the database's may quote the data.</summary>
+    private static string Describe(Exception fault) => fault is PostgresException refusal
+        ? $"{refusal.SqlState} {refusal.ConstraintName}".TrimEnd()
+        : fault.GetType().Name;
 
     /// <summary>Tells what was decided, once it is committed.</summary>
     private void Report(IReadOnlyList<Decided> decided)
@@ -193,14 +233,20 @@ public sealed class Dispatcher(
         public Instant Now { get; init; }
     }
 
+    /// <summary>A message that failed alone, by an error that may not be its own.</summary>
+    private readonly record struct Suspect(ClaimedMessage Message, Exception Fault);
+
     /// <summary>What one transaction, or its parts, came to.</summary>
     /// <param name="Claimed">How many messages were claimed.</param>
     /// <param name="Result">What became of them.</param>
     /// <param name="UsersLeft">The users of claimed messages about whom nothing could be decided.</param>
+    /// <param name="Suspects">Messages of which it is still to be told whether they are to blame.</param>
     /// <param name="At">The time it was decided for.</param>
-    private readonly record struct Batch(int Claimed, DispatchResult Result, IReadOnlyCollection<string> UsersLeft, Instant At)
+    private readonly record struct Batch(
+        int Claimed, DispatchResult Result, IReadOnlyCollection<string> UsersLeft, IReadOnlyCollection<Suspect> Suspects, Instant At)
     {
         public static Batch operator +(Batch left, Batch right) => new(
-            left.Claimed + right.Claimed, left.Result + right.Result, [.. left.UsersLeft, .. right.UsersLeft], Instant.Max(left.At, right.At));
+            left.Claimed + right.Claimed, left.Result + right.Result, [.. left.UsersLeft, .. right.UsersLeft],
+            [.. left.Suspects, .. right.Suspects], Instant.Max(left.At, right.At));
     }
 }

@@ -1,5 +1,6 @@
 using Dapper;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
 using NodaTime;
 using Npgsql;
 using Orchestrator.Service.Configuration;
@@ -8,13 +9,14 @@ using Orchestrator.Service.Postgres;
 namespace Orchestrator.Service.Http;
 
 /// <summary><c>GET /health</c>: open to everyone, and telling nothing that needs a key.</summary>
-public sealed class HealthEndpoint(NpgsqlDataSource database, DatabaseReadiness readiness, DatabaseClock clock, Settings settings)
+public sealed class HealthEndpoint(NpgsqlDataSource database, DatabaseReadiness readiness, DatabaseClock clock, Settings settings,
+    ILogger<HealthEndpoint> logger)
 {
     /// <summary>Up to so many waiting messages are counted one by one; more are estimated.</summary>
     private const int CountUpTo = 10_000;
 
-    /// <summary>A health check that hangs is no check; seconds.</summary>
-    private const int Patience = 3;
+    /// <summary>A health check that hangs is no check.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
 
     /// <summary>How late a tick may be before the processor counts as stopped.</summary>
     private static readonly Duration Grace = Duration.FromSeconds(60);
@@ -25,15 +27,18 @@ public sealed class HealthEndpoint(NpgsqlDataSource database, DatabaseReadiness 
         if (!readiness.IsReady)
             return Unhealthy();
 
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        patience.CancelAfter(Patience);
         try
         {
-            await using var connection = await database.OpenConnectionAsync(cancellationToken);
+            await using var connection = await database.OpenConnectionAsync(patience.Token);
             var figures = await connection.QuerySingleAsync<Figures>(new CommandDefinition(
-                Sql.Query("ReadHealth"), new { countUpTo = CountUpTo }, commandTimeout: Patience, cancellationToken: cancellationToken));
+                Sql.Query("ReadHealth"), new { countUpTo = CountUpTo }, cancellationToken: patience.Token));
             return JsonResults.Ok(ToAnswer(figures));
         }
-        catch (Exception e) when (DatabaseErrors.IsOutOfReach(e))
+        catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {
+            Log.HealthCheckFailed(logger, e.Message);
             return Unhealthy();
         }
     }

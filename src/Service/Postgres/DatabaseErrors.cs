@@ -1,28 +1,40 @@
+using System.Net.Sockets;
 using Npgsql;
 
 namespace Orchestrator.Service.Postgres;
 
-/// <summary>Tells a database that is out of reach from one that refuses what it is asked.</summary>
+/// <summary>Tells the kinds of errors apart that call for different things to be done.</summary>
 public static class DatabaseErrors
 {
-    /// <summary>Whether the same call may well succeed later: no connection, a restart, too many clients, a time-out.</summary>
+    /// <summary>
+    /// Whether the database cannot be worked with at present, and the same call may well succeed later: no connection, a refused one
+    /// (the server names a missing database or a wrong password so), a restart, too many clients, a time-out.
+    /// </summary>
     public static bool IsOutOfReach(Exception exception) => exception switch
     {
-        PostgresException e => e.IsTransient || e.SqlState[..2] is "08" or "53" or "57" or "58" || e.SqlState is "25P03",
-        NpgsqlException or TimeoutException or System.Net.Sockets.SocketException => true,
+        PostgresException e => e.IsTransient || e.InvariantSeverity is "FATAL" or "PANIC" || e.SqlState[..2] is "08" or "53" or "57" or "58",
+        NpgsqlException or TimeoutException or SocketException => true,
         // A connection that broke while a result was being read may surface so.
-        ObjectDisposedException or System.IO.IOException => true,
+        ObjectDisposedException or IOException => true,
         _ => false,
     };
 
     /// <summary>Whether a lock that somebody else holds kept a statement from its end: it may succeed as soon as that is released.</summary>
     public static bool IsLockHeld(Exception exception) => exception is PostgresException { SqlState: "55P03" or "40P01" };
 
-    /// <summary>
-    /// Whether the data of a statement is refused: by a constraint, a type, a trigger of whatever code. Trying again changes
-    /// nothing. Classes that speak of the statement, the transaction or the server rather than of the data are none of these.
-    /// </summary>
+    /// <summary>Whether the data of a statement is refused, by a type, a constraint or a trigger: trying again changes nothing.</summary>
     public static bool IsRefusedData(Exception exception) =>
-        exception is PostgresException { SqlState: var state } && !IsOutOfReach(exception)
-        && state[..2] is not ("0A" or "25" or "26" or "28" or "2D" or "34" or "3B" or "3D" or "3F" or "40" or "42" or "55" or "XX");
+        exception is PostgresException { SqlState: var state } && state[..2] is "21" or "22" or "23" or "27" or "44" or "54" or "P0";
+
+    /// <summary>
+    /// Whether the error may be one message's fault: the connection lives, and it was the server that refused, or this program that
+    /// could not make sense of what it read.
+    /// </summary>
+    public static bool MayBeAboutTheData(Exception exception) => exception switch
+    {
+        OperationCanceledException => false,
+        PostgresException e => e.InvariantSeverity is not ("FATAL" or "PANIC") && e.SqlState[..2] is not ("08" or "53" or "58"),
+        NpgsqlException or TimeoutException or SocketException or ObjectDisposedException or IOException => false,
+        _ => true,
+    };
 }

@@ -43,8 +43,6 @@ public sealed class Migrator(NpgsqlDataSource database)
                 new CommandDefinition(sql, parameters, transaction, commandTimeout: 600, cancellationToken: cancellationToken));
         }
 
-        if (applied.Count > 0)
-            await connection.ReloadTypesAsync(cancellationToken);
         return applied;
     }
 

@@ -17,7 +17,7 @@ public sealed class Scheduler(
     NpgsqlDataSource database, DatabaseClock clock, IdFormat ids, Recipients recipients, Dispatcher dispatcher, Settings settings,
     ILogger<Scheduler> logger)
 {
-    /// <summary>How long a first request may take before its key's answer is taken from what became of its message.</summary>
+    /// <summary>How long the dispatch of an urgent first request may take before others are given the answer kept so far.</summary>
     private static readonly Duration LongestRun = Duration.FromSeconds(30);
 
     /// <summary>How often a key may be snatched away between the look and the insert before the caller is told to wait.</summary>
@@ -47,8 +47,14 @@ public sealed class Scheduler(
         {
             var context = await SchedulingContext.LoadAsync(
                 connection, clock, known, dryRun ? null : key, settings.Rules.BusyAbove, cancellationToken);
-            if (context.Key is { } earlier && !HasLapsed(earlier, context.Now))
-                return await ReplayAsync(connection, key!, earlier, hash, context.Now, cancellationToken);
+            if (context.Key is { MessageIsGone: true })
+            {
+                await connection.ExecuteAsync(new CommandDefinition(Sql.Query("FreeKey"), new { key }, cancellationToken: cancellationToken));
+                continue;
+            }
+
+            if (context.Key is { } earlier && !(earlier.FinishedAt + KeyLife <= context.Now))
+                return Replay(earlier, hash, context.Now);
             if (context.User is null || context.ConversationIsUnknown)
                 return Refuse(request, userIsKnown: context.User is not null);
             if (request.ExpiresAt <= context.Now)
@@ -61,12 +67,16 @@ public sealed class Scheduler(
             try
             {
                 if (await InsertAsync(connection, known, context, plan, key, hash, cancellationToken))
-                    return await AnswerAsync(connection, known, plan, key, cancellationToken);
+                    return await AnswerAsync(connection, known, context, plan, key, cancellationToken);
+            }
+            catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.ForeignKeyViolation)
+            {
+                // Deleted between the look and the insert.
+                return Refuse(request, userIsKnown: false);
             }
             catch (PostgresException e) when (DatabaseErrors.IsRefusedData(e))
             {
-                // JSON allows what jsonb does not: a number beyond all bounds, for one.
-                return new ScheduleOutcome.Refused(Problem.InvalidRequest("messageData", $"cannot be stored: {e.MessageText}"));
+                return new ScheduleOutcome.Refused(Problem.InvalidRequest("messageData", "holds a value that cannot be stored, such as a number beyond all bounds"));
             }
 
             // Another request took the key between the look and the insert: look again.
@@ -150,9 +160,9 @@ public sealed class Scheduler(
                 now = context.Now,
                 key,
                 requestHash = hash,
-                runningUntil = context.Now + LongestRun,
-                // An urgent message's answer is not known before its dispatch.
-                answer = request.Lane == Lane.Urgent ? null : plan.Answer.ToJson(),
+                // An urgent message's answer is final after its dispatch. Where that is never heard of, this one stands.
+                runningUntil = request.Lane == Lane.Urgent ? context.Now + LongestRun : context.Now,
+                answer = (plan.Answer with { Status = "queued" }).ToJson(),
             },
             cancellationToken: cancellationToken));
         if (!inserted.Any())
@@ -163,50 +173,40 @@ public sealed class Scheduler(
     }
 
     private async Task<ScheduleOutcome> AnswerAsync(
-        NpgsqlConnection connection, ScheduleRequest request, MessagePlan plan, string? key, CancellationToken cancellationToken)
+        NpgsqlConnection connection, ScheduleRequest request, SchedulingContext context, MessagePlan plan, string? key,
+        CancellationToken cancellationToken)
     {
+        var answer = (plan.Answer with { Status = "queued" }).ToJson();
         if (request.Lane != Lane.Urgent)
-            return new ScheduleOutcome.Answered(plan.Answer.ToJson(), Replayed: false);
+            return new ScheduleOutcome.Answered(answer, Replayed: false);
 
-        var answer = plan.Answer with { Status = "queued" };
         try
         {
             // The dispatch takes a connection of its own: keeping this one would let many urgent requests starve one another.
             await connection.CloseAsync();
-            if (plan.HeldBy is null)
+            if (plan.HeldBy is null || context.Waiting.Any(m => m.ScheduledFor <= context.Now))
                 await dispatcher.DispatchUserAsync(request.UserId, cancellationToken);
-            answer = await ReadStateAsync(connection, plan.Message.Id, cancellationToken);
+            answer = (await ReadStateAsync(connection, plan.Message.Id, cancellationToken)).ToJson();
             if (key is not null)
             {
-                await connection.ExecuteAsync(new CommandDefinition(Sql.Query("StoreAnswer"),
-                    new { key, messageId = plan.Message.Id, answer = answer.ToJson() }, cancellationToken: cancellationToken));
+                var now = (await clock.ReadAsync(connection, cancellationToken)).Now;
+                answer = await connection.QuerySingleAsync<string>(new CommandDefinition(Sql.Query("StoreAnswer"),
+                    new { key, messageId = plan.Message.Id, answer, now }, cancellationToken: cancellationToken));
             }
         }
-        catch (Exception e) when (DatabaseErrors.IsOutOfReach(e))
+        catch (Exception e) when (e is not OperationCanceledException)
         {
-            // The message is stored, and a 200 says so; the next dispatch takes it.
-            Log.UrgentLeftToNextDispatch(logger, plan.Message.Id, e.Message);
+            // Whatever went wrong: the message is stored, and a 200 says so; the next dispatch takes it.
+            Log.UrgentLeftToNextDispatch(logger, e, plan.Message.Id);
         }
 
-        return new ScheduleOutcome.Answered(answer.ToJson(), Replayed: false);
+        return new ScheduleOutcome.Answered(answer, Replayed: false);
     }
 
-    private static async Task<ScheduleOutcome> ReplayAsync(
-        NpgsqlConnection connection, string key, IdempotencyKeyRow earlier, byte[] hash, Instant now, CancellationToken cancellationToken)
-    {
-        if (!CryptographicOperations.FixedTimeEquals(earlier.RequestHash, hash))
-            return new ScheduleOutcome.Refused(Problem.IdempotencyKeyReused());
-        if (earlier.Answer is { } first)
-            return new ScheduleOutcome.Answered(first, Replayed: true);
-        if (earlier.RunningUntil > now)
-            return new ScheduleOutcome.Refused(Problem.IdempotencyKeyRunning());
-
-        // The first request died between storing the message and answering: what has become of it is the answer.
-        var answer = ScheduleAnswer.From(earlier.MessageId, earlier.Status!, earlier.ScheduledFor!.Value, earlier.Reason).ToJson();
-        await connection.ExecuteAsync(new CommandDefinition(
-            Sql.Query("StoreAnswer"), new { key, messageId = earlier.MessageId, answer }, cancellationToken: cancellationToken));
-        return new ScheduleOutcome.Answered(answer, Replayed: true);
-    }
+    private static ScheduleOutcome Replay(IdempotencyKeyRow earlier, byte[] hash, Instant now) =>
+        !CryptographicOperations.FixedTimeEquals(earlier.RequestHash, hash) ? new ScheduleOutcome.Refused(Problem.IdempotencyKeyReused())
+        : earlier.RunningUntil > now ? new ScheduleOutcome.Refused(Problem.IdempotencyKeyRunning())
+        : new ScheduleOutcome.Answered(earlier.Answer, Replayed: true);
 
     private static async Task<ScheduleAnswer> ReadStateAsync(NpgsqlConnection connection, Guid id, CancellationToken cancellationToken)
     {
@@ -214,9 +214,6 @@ public sealed class Scheduler(
             Sql.Query("ReadMessageState"), new { id }, cancellationToken: cancellationToken));
         return ScheduleAnswer.From(id, state.Status, state.ScheduledFor, state.Reason);
     }
-
-    private static bool HasLapsed(IdempotencyKeyRow key, Instant now) =>
-        key.FinishedAt + KeyLife <= now || (key.Status is null && key.RunningUntil <= now);
 
     /// <summary>The digest of what was asked for; the order of fields and white space between them do not count.</summary>
     private static byte[] HashOf(ScheduleRequest request) =>

@@ -11,7 +11,7 @@ namespace Orchestrator.Service.Scheduling;
 internal sealed record SchedulingContext
 {
     /// <summary>How many messages already waiting are looked at; behind more than these, the predicted time is the earliest possible.</summary>
-    private const int MostWaiting = 500;
+    private const int MostWaiting = 10_000;
 
     public required Instant Now { get; init; }
 
@@ -134,19 +134,12 @@ internal sealed record IdempotencyKeyRow
 {
     public required byte[] RequestHash { get; init; }
 
-    public Guid MessageId { get; init; }
-
+    /// <summary>Until then the first request may still be running, and its answer may change.</summary>
     public Instant RunningUntil { get; init; }
 
-    /// <summary>The first answer; null while it is not known yet.</summary>
-    public string? Answer { get; init; }
+    public required string Answer { get; init; }
 
-    /// <summary>The message's status; null where the message is gone.</summary>
-    public string? Status { get; init; }
-
-    public Instant? ScheduledFor { get; init; }
-
-    public string? Reason { get; init; }
+    public bool MessageIsGone { get; init; }
 
     public Instant? FinishedAt { get; init; }
 }
