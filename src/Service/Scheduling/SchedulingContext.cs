@@ -57,19 +57,26 @@ internal sealed record SchedulingContext
             limit = MostWaiting,
             key,
         };
+        // Each statement is planned anew, which costs more than running it: only what the request calls for is asked.
+        var seeksBestTime = request.Lane >= Lane.Medium && request.CanDelay;
+        var namesConversation = request.ConversationId is not null;
+        List<string> statements = ["ReadClock", "LoadUsers", "LoadBudgets", "LoadWaitingMessages"];
+        statements.Add(namesConversation ? "CheckConversations" : "LoadActiveConversations");
+        if (seeksBestTime)
+            statements.Add("LoadAnswerTimes");
+        if (key is not null)
+            statements.Add("FindIdempotencyKey");
+
         SchedulingContext context;
-        await using (var results = await connection.QueryMultipleAsync(new CommandDefinition(
-            Sql.Batch("ReadClock", "LoadUsers", "LoadBudgets", "LoadWaitingMessages", "LoadAnswerTimes", "CheckConversations",
-                "LoadActiveConversations", "FindIdempotencyKey"),
-            parameters, cancellationToken: cancellationToken)))
+        await using (var results = await connection.QueryMultipleAsync(
+            new CommandDefinition(Sql.Batch(statements), parameters, cancellationToken: cancellationToken)))
         {
             var now = clock.Of(await results.ReadSingleAsync<Instant>());
             var user = await results.ReadSingleOrDefaultAsync<UserRow>();
             var budgets = (await results.ReadAsync<BudgetRow>()).AsList();
             var waiting = (await results.ReadAsync<ClaimedMessage>()).AsList();
-            var answers = await results.ReadSingleOrDefaultAsync<AnswerTimesRow>();
-            var named = (await results.ReadAsync<ConversationRow>()).SingleOrDefault(c => c.UserId == request.UserId);
-            var active = await results.ReadSingleOrDefaultAsync<ConversationRow>();
+            var conversation = (await results.ReadAsync<ConversationRow>()).SingleOrDefault(c => c.UserId == request.UserId);
+            var answers = seeksBestTime ? await results.ReadSingleOrDefaultAsync<AnswerTimesRow>() : null;
             context = new SchedulingContext
             {
                 Now = now,
@@ -78,9 +85,9 @@ internal sealed record SchedulingContext
                 Waiting = waiting,
                 BestHours = ParseHours(answers?.BestHours),
                 Inbound = answers?.Inbound ?? [],
-                ConversationId = request.ConversationId ?? active?.Id,
-                ConversationIsUnknown = request.ConversationId is not null && named is null,
-                Key = await results.ReadSingleOrDefaultAsync<IdempotencyKeyRow>(),
+                ConversationId = conversation?.Id,
+                ConversationIsUnknown = namesConversation && conversation is null,
+                Key = key is null ? null : await results.ReadSingleOrDefaultAsync<IdempotencyKeyRow>(),
             };
         }
 
