@@ -7,8 +7,8 @@ WITH due AS MATERIALIZED (
   CROSS JOIN LATERAL (
     SELECT w.*
     FROM waiting_messages w
-    WHERE w.priority = lanes.name AND w.scheduled_for <= @now
-      AND (cardinality(@skippedUsers::text[]) = 0 OR w.user_id <> ALL (@skippedUsers::text[]::external_id[]))
+    WHERE w.priority = lanes.name AND w.scheduled_for <= @now AND w.scheduled_for >= (@From::timestamptz[])[lanes.position + 1]
+      AND (cardinality(@SkippedUsers::text[]) = 0 OR w.user_id <> ALL (@SkippedUsers::text[]::external_id[]))
     ORDER BY w.scheduled_for
     LIMIT @limit
     FOR UPDATE SKIP LOCKED

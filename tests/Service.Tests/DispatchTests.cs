@@ -305,12 +305,19 @@ public sealed class DispatchTests(PostgresServer server) : IAsyncLifetime
         for (var i = 0; i < 300; i++)
             await _db.QueueAsync("flood", scheduledFor: _db.Now - Duration.FromMinutes(10));
         var ann = await _db.QueueAsync("ann");
-        var bob = await _db.QueueAsync("bob", Lane.Low);
+        var bob = await _db.QueueAsync("bob", Lane.Medium);
 
-        (await _db.DispatchAsync()).Delivered.ShouldBe(3);
+        (await _db.DispatchAsync()).ShouldBe(new DispatchResult(3, 299, 0, 0));
 
+        // The flood's first batch of 50 comes before them, its other 250 messages after.
         (await _db.StatusOfAsync(ann)).ShouldBe("sent");
         (await _db.StatusOfAsync(bob)).ShouldBe("sent");
+        (await _db.SingleAsync<int>(
+            """
+            SELECT count(*)::int FROM agent_actions_log
+            WHERE user_id = 'flood' AND ctid < (SELECT ctid FROM agent_actions_log WHERE context_id = @bob)
+            """,
+            new { bob })).ShouldBe(50);
     }
 
     [Fact]

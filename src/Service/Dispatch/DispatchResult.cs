@@ -20,4 +20,9 @@ public readonly record struct DispatchResult(int Delivered, int Deferred, int Ex
 /// <summary>One pass over the queue.</summary>
 /// <param name="Result">What became of everything that was due.</param>
 /// <param name="At">When the last of it was decided, by the database's clock.</param>
-public readonly record struct DispatchPass(DispatchResult Result, Instant At);
+public readonly record struct DispatchPass(DispatchResult Result, Instant At)
+{
+    /// <summary>Both passes together.</summary>
+    public static DispatchPass operator +(DispatchPass left, DispatchPass right) =>
+        new(left.Result + right.Result, Instant.Max(left.At, right.At));
+}

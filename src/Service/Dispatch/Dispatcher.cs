@@ -30,26 +30,35 @@ public sealed class Dispatcher(
     public async Task<DispatchPass> RunOnceAsync(CancellationToken cancellationToken)
     {
         Log.ProcessingQueue(logger);
-        var total = new DispatchResult();
-        var at = Instant.MinValue;
-        var skippedUsers = new HashSet<string>();
+        var sweep = new QueueSweep();
+        var pass = await SweepAsync(sweep, setAside: true, cancellationToken);
+        if (sweep.HasSetAside)
+            pass += await SweepAsync(sweep.ForThoseSetAside(), setAside: false, cancellationToken);
+
+        var result = pass.Result;
+        Log.QueueProcessed(logger, result.Delivered, result.Deferred, result.Expired, result.Failed);
+        return pass;
+    }
+
+    private async Task<DispatchPass> SweepAsync(QueueSweep sweep, bool setAside, CancellationToken cancellationToken)
+    {
+        var pass = new DispatchPass(default, Instant.MinValue);
         for (var more = true; more;)
         {
             cancellationToken.ThrowIfCancellationRequested();
+            IReadOnlyList<ClaimedMessage> claimed = [];
             var batch = await RunBatchAsync(
-                (transaction, now) => transaction.ClaimAsync(
-                    "ClaimDueMessages", new { now, limit = settings.BatchSize, skippedUsers = skippedUsers.ToArray() }),
+                async (transaction, now) => claimed = await transaction.ClaimAsync(
+                    "ClaimDueMessages", new { now, limit = settings.BatchSize, sweep.From, sweep.SkippedUsers }),
                 cancellationToken);
-            total += batch.Result + await JudgeAsync(batch, cancellationToken);
-            at = batch.At;
+            pass += new DispatchPass(batch.Result + await JudgeAsync(batch, cancellationToken), batch.At);
 
             // Users whom another dispatcher serves, and messages that nothing can be done with, must not hide what lies behind them.
-            skippedUsers.UnionWith(batch.UsersLeft);
+            sweep.Advance(claimed, batch.UsersLeft, setAside);
             more = batch.Claimed >= settings.BatchSize || (batch.Claimed > 0 && batch.UsersLeft.Count > 0);
         }
 
-        Log.QueueProcessed(logger, total.Delivered, total.Deferred, total.Expired, total.Failed);
-        return new DispatchPass(total, at);
+        return pass;
     }
 
     /// <summary>
