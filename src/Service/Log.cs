@@ -71,4 +71,7 @@ internal static partial class Log
 
     [LoggerMessage(21, LogLevel.Warning, "Unhealthy: {Fault}")]
     public static partial void HealthCheckFailed(ILogger logger, string fault);
+
+    [LoggerMessage(22, LogLevel.Warning, "What was dispatched is missing from the figures of /health: {Fault}")]
+    public static partial void FiguresNotRecorded(ILogger logger, string fault);
 }

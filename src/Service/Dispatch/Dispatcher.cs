@@ -190,13 +190,22 @@ public sealed class Dispatcher(
 
     /// <summary>
     /// Adds to the figures of this instance. After the commit, in a statement of its own: inside, all dispatches of the instance would
-    /// queue for its one row. A crash in between costs the figures a batch, and the messages nothing.
+    /// queue for its one row. A crash or a fault in between costs the figures a batch, and the messages nothing.
     /// </summary>
-    private Task<int> RecordAsync(NpgsqlConnection connection, DispatchResult result, Instant now, CancellationToken cancellationToken) =>
-        connection.ExecuteAsync(new CommandDefinition(
-            Sql.Query("RecordPass"),
-            new { instance = _instance, now, result.Delivered, result.Deferred, result.Expired, result.Failed },
-            cancellationToken: cancellationToken));
+    private async Task RecordAsync(NpgsqlConnection connection, DispatchResult result, Instant now, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await connection.ExecuteAsync(new CommandDefinition(
+                Sql.Query("RecordPass"),
+                new { instance = _instance, now, result.Delivered, result.Deferred, result.Expired, result.Failed },
+                cancellationToken: cancellationToken));
+        }
+        catch (Exception e) when (e is NpgsqlException or TimeoutException or IOException)
+        {
+            Log.FiguresNotRecorded(logger, Describe(e));
+        }
+    }
 
     /// <summary>What may be told of an error: a message of the database's may quote the data.</summary>
     private static string Describe(Exception fault) => fault is PostgresException refusal
