@@ -1,4 +1,4 @@
--- Adds what an instance has done to its own row, in the transaction that did it.
+-- Adds what an instance has done to its own row, after the transaction that did it.
 INSERT INTO dispatchers AS d (id, started_at, last_pass_at, delivered, deferred, expired, failed)
 VALUES (@instance, @now, @now, @delivered, @deferred, @expired, @failed)
 ON CONFLICT (id) DO UPDATE

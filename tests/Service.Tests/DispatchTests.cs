@@ -195,7 +195,6 @@ public sealed class DispatchTests(PostgresServer server) : IAsyncLifetime
 
     [Theory]
     [InlineData("42501")]
-    [InlineData("57014")]
     [InlineData("0A000")]
     [InlineData("XX000")]
     public async Task A_trigger_that_raises_whatever_code_for_one_message_fails_it_where_others_go_out(string code)
@@ -208,8 +207,12 @@ public sealed class DispatchTests(PostgresServer server) : IAsyncLifetime
         await _db.AddUsersAsync("ann", "bob", "cid");
         var poison = await _db.QueueAsync("ann", content: "poison");
 
-        // Alone, it might as well be the schema's fault, which somebody will mend.
+        // Alone, or beside one that is merely held back, it might as well be the schema's fault, which somebody will mend.
         (await _db.DispatchAsync()).ShouldBe(default);
+        await _db.AddUsersAsync("asleep");
+        await _db.ExecuteAsync("UPDATE users SET timezone = 'Asia/Tokyo' WHERE id = 'asleep'");
+        await _db.QueueAsync("asleep");
+        (await _db.DispatchAsync()).ShouldBe(new DispatchResult(0, 1, 0, 0));
         (await _db.StatusOfAsync(poison)).ShouldBe("queued");
 
         await _db.QueueAsync("bob");

@@ -70,24 +70,27 @@ public sealed class Dispatcher(
         await RunBatchAsync(
             (transaction, now) => transaction.ClaimAsync("ClaimDueMessagesOfUser", new { userId, now, limit = settings.BatchSize }),
             cancellationToken,
-            lockFirst: userId);
+            lockFirst: userId, lockTimeout: "5s");
 
     /// <summary>
-    /// How long until the next message is due; null where none waits. Never less than a second: what is due already and was not taken
-    /// is in somebody else's hands.
+    /// How long until the next message becomes due; null where none waits. What was due already and was not taken is in somebody else's
+    /// hands, or cannot be helped before the next tick.
     /// </summary>
+    /// <param name="after">The time of the last pass.</param>
+    /// <param name="cancellationToken">Ends the wait for the database.</param>
     /// <exception cref="NpgsqlException">The database went out of reach.</exception>
-    public async Task<Duration?> UntilNextDueAsync(CancellationToken cancellationToken)
+    public async Task<Duration?> UntilNextDueAsync(Instant after, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         var head = await connection.QuerySingleAsync<QueueHead>(
-            new CommandDefinition(Sql.Query("ReadNextDue"), cancellationToken: cancellationToken));
+            new CommandDefinition(Sql.Query("ReadNextDue"), new { after }, cancellationToken: cancellationToken));
         return head.NextDue is { } due ? Duration.Max(due - clock.Of(head.Now), ShortestWait) : null;
     }
 
     private delegate Task<IReadOnlyList<ClaimedMessage>> Claim(DispatchTransaction transaction, Instant now);
 
-    private async Task<Batch> RunBatchAsync(Claim claim, CancellationToken cancellationToken, string? lockFirst = null)
+    private async Task<Batch> RunBatchAsync(
+        Claim claim, CancellationToken cancellationToken, string? lockFirst = null, string lockTimeout = "1s")
     {
         IReadOnlyList<ClaimedMessage> claimed = [];
         Exception fault;
@@ -96,7 +99,7 @@ public sealed class Dispatcher(
             await using var connection = await database.OpenConnectionAsync(cancellationToken);
             await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
             var batch = new DispatchTransaction(connection, transaction, recipients, settings, cancellationToken);
-            await batch.BoundAsync(lockFirst is null ? "1s" : "5s");
+            await batch.BoundAsync(lockTimeout);
             if (lockFirst is not null)
                 await batch.LockUserAsync(lockFirst);
 
@@ -127,33 +130,36 @@ public sealed class Dispatcher(
         {
             Log.BatchRefused(logger, claimed.Count, Describe(fault));
             var half = claimed.Count / 2;
-            var parts = await RunPartAsync(claimed.Take(half), cancellationToken) + await RunPartAsync(claimed.Skip(half), cancellationToken);
+            // A lock that was held a second long is held still: every part would wait for it again.
+            var partTimeout = DatabaseErrors.IsLockHeld(fault) ? "20ms" : "1s";
+            var parts = await RunPartAsync(claimed.Take(half), partTimeout, cancellationToken)
+                + await RunPartAsync(claimed.Skip(half), partTimeout, cancellationToken);
             return parts with { Claimed = claimed.Count };
         }
 
         var message = claimed[0];
         if (DatabaseErrors.IsRefusedData(fault))
             return await FailAsync(message, fault, cancellationToken);
-        var suspects = DatabaseErrors.IsLockHeld(fault) ? [] : new[] { new Suspect(message, fault) };
+        var suspects = DatabaseErrors.MayPass(fault) ? [] : new[] { new Suspect(message, fault) };
         return new Batch(1, default, [message.UserId], suspects, message.ScheduledFor);
     }
 
-    private Task<Batch> RunPartAsync(IEnumerable<ClaimedMessage> part, CancellationToken cancellationToken)
+    private Task<Batch> RunPartAsync(IEnumerable<ClaimedMessage> part, string lockTimeout, CancellationToken cancellationToken)
     {
         var ids = part.Select(m => m.Id).ToArray();
-        return RunBatchAsync((transaction, now) => transaction.ClaimAsync("ClaimMessages", new { ids, now }), cancellationToken);
+        return RunBatchAsync((transaction, now) => transaction.ClaimAsync("ClaimMessages", new { ids, now }), cancellationToken, lockTimeout: lockTimeout);
     }
 
     /// <summary>
     /// Ends messages that met an error which might as well be the service's or the schema's: a missing right, a missing table. Where
-    /// others of the same batch went through, it is the message's own; otherwise everything waits until somebody has mended it.
+    /// others of the same batch were delivered, it is the message's own; otherwise everything waits until somebody has mended it.
     /// </summary>
     private async Task<DispatchResult> JudgeAsync(Batch batch, CancellationToken cancellationToken)
     {
         var result = new DispatchResult();
         foreach (var (message, fault) in batch.Suspects)
         {
-            if (batch.Result.Decided > 0)
+            if (batch.Result.Delivered > 0)
                 result += (await FailAsync(message, fault, cancellationToken)).Result;
             else
                 Log.MessageStuck(logger, message.Id, Describe(fault));
@@ -201,7 +207,7 @@ public sealed class Dispatcher(
                 new { instance = _instance, now, result.Delivered, result.Deferred, result.Expired, result.Failed },
                 cancellationToken: cancellationToken));
         }
-        catch (Exception e) when (e is NpgsqlException or TimeoutException or IOException)
+        catch (Exception e) when (e is not OperationCanceledException)
         {
             Log.FiguresNotRecorded(logger, Describe(e));
         }

@@ -24,9 +24,10 @@ public sealed class QueueTick(
         try
         {
             var end = settings.NextTickAfter(Now()) - Margin;
+            DispatchPass pass;
             do
-                await dispatcher.RunOnceAsync(cancellationToken);
-            while (await WaitForNextAsync(end, cancellationToken));
+                pass = await dispatcher.RunOnceAsync(cancellationToken);
+            while (await WaitForNextAsync(pass.At, end, cancellationToken));
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
@@ -39,10 +40,10 @@ public sealed class QueueTick(
     }
 
     /// <summary>Waits until the next message is due; false where that is not before the end.</summary>
-    private async Task<bool> WaitForNextAsync(Instant end, CancellationToken cancellationToken)
+    private async Task<bool> WaitForNextAsync(Instant after, Instant end, CancellationToken cancellationToken)
     {
         // The database says how long; this machine's clock only measures it.
-        if (await dispatcher.UntilNextDueAsync(cancellationToken) is not { } wait || Now() + wait >= end)
+        if (await dispatcher.UntilNextDueAsync(after, cancellationToken) is not { } wait || wait >= end - Now())
             return false;
 
         await Task.Delay(wait.ToTimeSpan(), time, cancellationToken);

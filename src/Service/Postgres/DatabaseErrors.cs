@@ -22,6 +22,10 @@ public static class DatabaseErrors
     /// <summary>Whether a lock that somebody else holds kept a statement from its end: it may succeed as soon as that is released.</summary>
     public static bool IsLockHeld(Exception exception) => exception is PostgresException { SqlState: "55P03" or "40P01" };
 
+    /// <summary>Whether the error may pass by itself: a held lock, a statement cancelled for its time, a conflict. No message ends by it.</summary>
+    public static bool MayPass(Exception exception) =>
+        IsLockHeld(exception) || exception is PostgresException { IsTransient: true } or PostgresException { SqlState: "57014" or "55006" };
+
     /// <summary>Whether the data of a statement is refused, by a type, a constraint or a trigger: trying again changes nothing.</summary>
     public static bool IsRefusedData(Exception exception) =>
         exception is PostgresException { SqlState: var state } && state[..2] is "21" or "22" or "23" or "27" or "44" or "54" or "P0";
