@@ -5,4 +5,7 @@ SELECT
   (SELECT greatest(c.reltuples, 0)::bigint FROM pg_class c WHERE c.oid = 'message_queue_due_idx'::regclass) AS messages_estimated,
   (SELECT coalesce(sum(d.delivered + d.expired + d.failed), 0)::bigint FROM dispatchers d) AS messages_processed,
   (SELECT max(d.last_pass_at) FROM dispatchers d) AS last_process_time,
+  (SELECT count(*) FROM (SELECT FROM messages m WHERE m.direction = 'outbound' AND m.status = 'pending' LIMIT @countUpTo) AS counted) AS messages_pending,
+  g.stopped_at AS sending_stopped_at, g.stopped_by AS sending_stopped_by,
   clock_timestamp() AS now
+FROM sms_gate g

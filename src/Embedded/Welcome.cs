@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Orchestrator.Service.Configuration;
+using Orchestrator.Service.Sms;
 
 namespace Orchestrator.Embedded;
 
@@ -23,10 +24,18 @@ internal static class Welcome
                 curl {{address}}/health
 
               Not configured:
-                SMS       {{(settings.HasTwilio ? "this version hands messages over but does not send them: they stay in messages with status 'pending'" : "no TWILIO_* settings: messages are handed over to the table messages with status 'pending', and this version sends none")}}
+                SMS       {{Sms(settings)}}
                 Model     this version calls none: messages need a content of their own, and go out as it says
                 API keys  {{(settings.ApiKeys.Count > 0 ? "configured" : "no ORCHESTRATOR_API_KEYS: anyone on this machine may call")}}
 
             """);
     }
+
+    private static string Sms(Settings settings) => (settings.Sms.Delivery, settings.PublicBaseUrl) switch
+    {
+        (SmsDelivery.Twilio, null) => "sent through Twilio; without PUBLIC_BASE_URL Twilio cannot report what became of them",
+        (SmsDelivery.Twilio, _) => "sent through Twilio",
+        (SmsDelivery.External, _) => "SMS_DELIVERY=external: pending rows of messages are left to another program",
+        _ => "no TWILIO_* settings: each SMS is told here and counts as sent",
+    };
 }

@@ -74,4 +74,49 @@ internal static partial class Log
 
     [LoggerMessage(22, LogLevel.Warning, "What was dispatched is missing from the figures of /health: {Fault}")]
     public static partial void FiguresNotRecorded(ILogger logger, string fault);
+
+    [LoggerMessage(30, LogLevel.Information, "Message {MessageId} sent to user {UserId}: {Sid}")]
+    public static partial void SmsSent(ILogger logger, Guid messageId, string userId, string? sid);
+
+    [LoggerMessage(31, LogLevel.Warning, "Message {MessageId} of user {UserId} not sent: {Code}, tried again at {Until}")]
+    public static partial void SmsDeferred(ILogger logger, Guid messageId, string userId, string code, Instant until);
+
+    [LoggerMessage(32, LogLevel.Warning, "Message {MessageId}: the provider may have taken it or not ({Fault}); it is asked before anything is sent again")]
+    public static partial void SmsOutcomeUnknown(ILogger logger, Guid messageId, string fault);
+
+    [LoggerMessage(33, LogLevel.Warning, "Message {MessageId} of user {UserId} is never sent: {Status}, {Code}")]
+    public static partial void SmsEnded(ILogger logger, Guid messageId, string userId, string status, string code);
+
+    [LoggerMessage(34, LogLevel.Error, "Sending is stopped: {Code}, {Reason} One message is tried at {Until}")]
+    public static partial void SendingStopped(ILogger logger, string code, string reason, Instant until);
+
+    [LoggerMessage(35, LogLevel.Information, "SMS of message {MessageId} to {Number}, {Length} characters: told here and not sent (SMS_DELIVERY=log)")]
+    public static partial void SmsPrinted(ILogger logger, Guid messageId, string number, int length);
+
+    [LoggerMessage(36, LogLevel.Error, "Message {MessageId} is left as it stands ({Fault}); it is taken up again when its lease has ended")]
+    public static partial void SmsLeftToLease(ILogger logger, Guid messageId, string fault);
+
+    [LoggerMessage(37, LogLevel.Error, "The sender cannot work ({Fault}); it tries again in a moment")]
+    public static partial void SenderFault(ILogger logger, string fault);
+
+    [LoggerMessage(38, LogLevel.Information, "Message {MessageId} of user {UserId}: the provider reports it {Status}")]
+    public static partial void SmsReported(ILogger logger, Guid messageId, string userId, string status);
+
+    [LoggerMessage(39, LogLevel.Information, "User {UserId} has written")]
+    public static partial void InboundStored(ILogger logger, string userId);
+
+    [LoggerMessage(40, LogLevel.Information, "User {UserId} has written; the webhook came again and changed nothing")]
+    public static partial void InboundAgain(ILogger logger, string userId);
+
+    [LoggerMessage(41, LogLevel.Warning, "Somebody has written from a number that is no user's; it is not stored")]
+    public static partial void InboundFromNobody(ILogger logger);
+
+    [LoggerMessage(42, LogLevel.Information, "User {UserId} has opted out; {Cancelled} waiting messages cancelled")]
+    public static partial void UserOptedOut(ILogger logger, string userId, int cancelled);
+
+    [LoggerMessage(43, LogLevel.Information, "User {UserId} has opted in again")]
+    public static partial void UserOptedIn(ILogger logger, string userId);
+
+    [LoggerMessage(44, LogLevel.Warning, "A request to {Path} with a signature that is not Twilio's was refused")]
+    public static partial void SignatureRefused(ILogger logger, string path);
 }

@@ -7,6 +7,8 @@ using Orchestrator.Service.Dispatch;
 using Orchestrator.Service.Http;
 using Orchestrator.Service.Postgres;
 using Orchestrator.Service.Scheduling;
+using Orchestrator.Service.Sms;
+using Orchestrator.Service.Sms.Twilio;
 
 namespace Orchestrator.Service;
 
@@ -30,6 +32,7 @@ public static class ServiceRegistration
             .AddHostedService<MigrationService>()
             .AddSingleton<IdFormat>()
             .AddSingleton<Recipients>()
+            .AddSingleton<SendSignal>()
             .AddSingleton<Dispatcher>()
             .AddSingleton<QueueTick>()
             .AddSingleton<Scheduler>()
@@ -37,6 +40,36 @@ public static class ServiceRegistration
             .AddSingleton<Requests>()
             .AddSingleton<SchedulingEndpoint>()
             .AddSingleton<QueueEndpoint>()
-            .AddSingleton<HealthEndpoint>();
+            .AddSingleton<HealthEndpoint>()
+            .AddSms(settings);
+    }
+
+    private static IServiceCollection AddSms(this IServiceCollection services, Settings settings)
+    {
+        services
+            .AddSingleton<OptOuts>()
+            .AddSingleton<SmsReports>()
+            .AddSingleton<InboundMessages>()
+            .AddSingleton<TwilioRequests>()
+            .AddSingleton<TwilioStatusEndpoint>()
+            .AddSingleton<TwilioInboundEndpoint>();
+        if (settings.Sms.Delivery == SmsDelivery.External)
+            return services;
+
+        if (settings.Sms.Delivery == SmsDelivery.Twilio)
+        {
+            // A host may bring its own way to Twilio; it comes first.
+            services.AddTwilioHttpClient(settings.Twilio!);
+            services.TryAddSingleton<ISmsProvider, TwilioSms>();
+        }
+        else
+        {
+            services.AddSingleton<ISmsProvider, PrintedSms>();
+        }
+
+        return services
+            .AddSingleton<SmsLedger>()
+            .AddSingleton<SmsSender>()
+            .AddHostedService<SmsSenderLoop>();
     }
 }

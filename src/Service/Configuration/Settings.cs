@@ -2,6 +2,8 @@ using Microsoft.Extensions.Configuration;
 using NodaTime;
 using Orchestrator.Core;
 using Orchestrator.Service.Postgres;
+using Orchestrator.Service.Sms;
+using Orchestrator.Service.Sms.Twilio;
 
 namespace Orchestrator.Service.Configuration;
 
@@ -41,8 +43,17 @@ public sealed record Settings
     /// <summary>How many messages one dispatch transaction takes.</summary>
     public int BatchSize { get; init; } = 1000;
 
-    /// <summary>Whether a Twilio account is configured.</summary>
-    public bool HasTwilio { get; init; }
+    /// <summary>How SMS are sent, and by whom.</summary>
+    public SmsSettings Sms { get; init; } = new();
+
+    /// <summary>The Twilio account; null where none is configured.</summary>
+    public TwilioOptions? Twilio { get; init; }
+
+    /// <summary>What Twilio signs its webhooks with; null: none are taken.</summary>
+    public string? TwilioAuthToken { get; init; }
+
+    /// <summary>Where the world reaches this service; null: not known.</summary>
+    public Uri? PublicBaseUrl { get; init; }
 
     /// <summary>The first tick of the schedule after the instant.</summary>
     public Instant NextTickAfter(Instant instant) => Instant.FromDateTimeUtc(DateTime.SpecifyKind(
@@ -56,6 +67,8 @@ public sealed record Settings
     {
         var read = new SettingsReader(configuration);
         var defaults = new DeliveryRules();
+        var publicBaseUrl = read.Url("PUBLIC_BASE_URL");
+        var (sms, twilio) = SmsSettingsReader.Read(read, host, publicBaseUrl);
         var settings = new Settings
         {
             ConnectionString = ReadConnectionString(read, host),
@@ -63,7 +76,10 @@ public sealed record Settings
             ProcessQueueSchedule = read.Schedule("PROCESS_QUEUE_SCHEDULE") ?? "*/30 * * * * *",
             DefaultZone = read.Zone("Orchestrator:DefaultTimeZone") ?? DateTimeZoneProviders.Tzdb["America/New_York"],
             BatchSize = read.Number("Orchestrator:BatchSize", 1, 10_000) ?? 1000,
-            HasTwilio = read.Text("TWILIO_ACCOUNT_SID") is not null && read.Text("TWILIO_AUTH_TOKEN") is not null,
+            Sms = sms,
+            Twilio = twilio,
+            TwilioAuthToken = read.Text("TWILIO_AUTH_TOKEN"),
+            PublicBaseUrl = publicBaseUrl,
             Rules = defaults with
             {
                 HourlyLimit = read.Number("Orchestrator:HourlyLimit", 1, 1_000_000),

@@ -40,6 +40,10 @@ internal sealed class SettingsReader(IConfiguration configuration)
         : DateTimeZoneProviders.Tzdb.GetZoneOrNull(text)
         ?? throw Wrong(name, "must be an IANA time zone such as America/New_York");
 
+    public Uri? Url(string name) => Text(name) is not { } text ? null
+        : Uri.TryCreate(text, UriKind.Absolute, out var url) && url.Scheme is "http" or "https" && url is { Query: "", Fragment: "" } ? url
+        : throw Wrong(name, "must be an address such as https://example.com");
+
     /// <summary>An NCRONTAB expression of six fields, seconds first.</summary>
     public string? Schedule(string name) => Text(name) is not { } text ? null
         : ParseSchedule(text) is { } schedule && schedule.GetNextOccurrence(SomeDay, SomeDay.AddYears(30)) < SomeDay.AddYears(30) ? text

@@ -5,6 +5,7 @@ using Npgsql;
 using Orchestrator.Core;
 using Orchestrator.Service.Configuration;
 using Orchestrator.Service.Postgres;
+using Orchestrator.Service.Sms;
 
 namespace Orchestrator.Service.Dispatch;
 
@@ -15,10 +16,11 @@ namespace Orchestrator.Service.Dispatch;
 /// <param name="database">The database.</param>
 /// <param name="clock">The clock of every decision.</param>
 /// <param name="recipients">Reads users as the rules see them.</param>
+/// <param name="sender">Told of what was handed over.</param>
 /// <param name="settings">The rules and the size of a batch.</param>
 /// <param name="logger">Where each decision is told.</param>
 public sealed class Dispatcher(
-    NpgsqlDataSource database, DatabaseClock clock, Recipients recipients, Settings settings, ILogger<Dispatcher> logger)
+    NpgsqlDataSource database, DatabaseClock clock, Recipients recipients, SendSignal sender, Settings settings, ILogger<Dispatcher> logger)
 {
     private static readonly Duration ShortestWait = Duration.FromSeconds(1);
 
@@ -35,6 +37,8 @@ public sealed class Dispatcher(
         if (sweep.HasSetAside)
             pass += await SweepAsync(sweep.ForThoseSetAside(), setAside: false, cancellationToken);
 
+        // Rows of messages that other programs have written wait for no dispatch, and nobody else tells of them.
+        sender.Set();
         var result = pass.Result;
         Log.QueueProcessed(logger, result.Delivered, result.Deferred, result.Expired, result.Failed);
         return pass;
@@ -116,6 +120,8 @@ public sealed class Dispatcher(
             await transaction.CommitAsync(cancellationToken);
             Report(decided);
             var result = DispatchTransaction.Count(decided);
+            if (result.Delivered > 0)
+                sender.Set();
             await RecordAsync(connection, result, reading.Now, cancellationToken);
             return new Batch(claimed.Count, result, batch.BusyUsers, [], reading.Now);
         }
@@ -128,7 +134,7 @@ public sealed class Dispatcher(
         // a few tries, and the rest goes out.
         if (claimed.Count > 1)
         {
-            Log.BatchRefused(logger, claimed.Count, Describe(fault));
+            Log.BatchRefused(logger, claimed.Count, DatabaseErrors.Describe(fault));
             var half = claimed.Count / 2;
             // A lock that was held a second long is held still: every part would wait for it again.
             var partTimeout = DatabaseErrors.IsLockHeld(fault) ? "20ms" : "1s";
@@ -162,7 +168,7 @@ public sealed class Dispatcher(
             if (batch.Result.Delivered > 0)
                 result += (await FailAsync(message, fault, cancellationToken)).Result;
             else
-                Log.MessageStuck(logger, message.Id, Describe(fault));
+                Log.MessageStuck(logger, message.Id, DatabaseErrors.Describe(fault));
         }
 
         return result;
@@ -178,7 +184,7 @@ public sealed class Dispatcher(
             var batch = new DispatchTransaction(connection, transaction, recipients, settings, cancellationToken);
             await batch.BoundAsync("1s");
             var reading = await clock.ReadAsync(connection, cancellationToken);
-            if (!await batch.FailAsync(message, Describe(fault), reading.Now))
+            if (!await batch.FailAsync(message, DatabaseErrors.Describe(fault), reading.Now))
                 return new Batch(1, default, [message.UserId], [], reading.Now);
 
             await transaction.CommitAsync(cancellationToken);
@@ -189,7 +195,7 @@ public sealed class Dispatcher(
         }
         catch (PostgresException e) when (DatabaseErrors.MayBeAboutTheData(e))
         {
-            Log.MessageStuck(logger, message.Id, Describe(e));
+            Log.MessageStuck(logger, message.Id, DatabaseErrors.Describe(e));
             return new Batch(1, default, [message.UserId], [], message.ScheduledFor);
         }
     }
@@ -209,14 +215,9 @@ public sealed class Dispatcher(
         }
         catch (Exception e) when (e is not OperationCanceledException)
         {
-            Log.FiguresNotRecorded(logger, Describe(e));
+            Log.FiguresNotRecorded(logger, DatabaseErrors.Describe(e));
         }
     }
-
-    /// <summary>What may be told of an error: a message of the database's may quote the data.</summary>
-    private static string Describe(Exception fault) => fault is PostgresException refusal
-        ? $"{refusal.SqlState} {refusal.ConstraintName}".TrimEnd()
-        : fault.GetType().Name;
 
     /// <summary>Tells what was decided, once it is committed.</summary>
     private void Report(IReadOnlyList<Decided> decided)

@@ -5,6 +5,7 @@ using NodaTime;
 using Npgsql;
 using Orchestrator.Service.Configuration;
 using Orchestrator.Service.Postgres;
+using Orchestrator.Service.Sms;
 
 namespace Orchestrator.Service.Http;
 
@@ -46,10 +47,12 @@ public sealed class HealthEndpoint(NpgsqlDataSource database, DatabaseReadiness 
     private object ToAnswer(Figures figures)
     {
         var now = clock.Of(figures.Now);
+        var sending = settings.Sms.Delivery == SmsDelivery.External ? "external" : figures.SendingStoppedAt is null ? "running" : "stopped";
         var estimated = figures.MessagesCounted >= CountUpTo;
         return new
         {
-            Status = "healthy",
+            // Nobody is helped by taking an instance away that cannot send: it accepts and decides as ever.
+            Status = sending == "stopped" ? "degraded" : "healthy",
             Service = "message-orchestrator",
             Timestamp = now,
             Stats = new
@@ -59,6 +62,14 @@ public sealed class HealthEndpoint(NpgsqlDataSource database, DatabaseReadiness 
                 figures.MessagesProcessed,
                 figures.LastProcessTime,
                 ProcessorRunning = figures.LastProcessTime is { } last && now <= settings.NextTickAfter(last) + Grace,
+                figures.MessagesPending,
+            },
+            Sms = new
+            {
+                Delivery = settings.Sms.Delivery.ToString().ToLowerInvariant(),
+                Sending = sending,
+                StoppedSince = sending == "stopped" ? figures.SendingStoppedAt : null,
+                StoppedBy = sending == "stopped" ? figures.SendingStoppedBy : null,
             },
         };
     }
@@ -82,6 +93,13 @@ public sealed class HealthEndpoint(NpgsqlDataSource database, DatabaseReadiness 
         public long MessagesProcessed { get; init; }
 
         public Instant? LastProcessTime { get; init; }
+
+        /// <summary>Handed over and not sent; counted no further than <see cref="CountUpTo"/>.</summary>
+        public long MessagesPending { get; init; }
+
+        public Instant? SendingStoppedAt { get; init; }
+
+        public string? SendingStoppedBy { get; init; }
 
         public Instant Now { get; init; }
     }

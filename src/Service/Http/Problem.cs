@@ -43,9 +43,15 @@ public sealed record Problem(int Status, string Code, string Title, string? Deta
     /// <summary>The body is larger than the service takes.</summary>
     public static Problem BodyTooLarge(int most) => new(413, "body_too_large", "The body is too large.", $"At most {most} bytes are taken.");
 
-    /// <summary>The body is not declared as JSON.</summary>
-    public static Problem UnsupportedMediaType() => new(
-        415, "unsupported_media_type", "The content type is not supported.", "Send the body as application/json.");
+    /// <summary>The body is not declared as what is taken here.</summary>
+    public static Problem UnsupportedMediaType(string type = "application/json") => new(
+        415, "unsupported_media_type", "The content type is not supported.", $"Send the body as {type}.");
+
+    /// <summary>The body is not a form.</summary>
+    public static Problem MalformedForm() => new(400, "malformed_form", "The body is not a valid form.");
+
+    /// <summary>A webhook that its provider has not signed.</summary>
+    public static Problem InvalidSignature(string detail) => new(403, "invalid_signature", "The request is not signed by the SMS provider.", detail);
 
     /// <summary>No key, or a wrong one.</summary>
     public static Problem Unauthorized() => new(

@@ -30,6 +30,11 @@ public static class DatabaseErrors
     public static bool IsRefusedData(Exception exception) =>
         exception is PostgresException { SqlState: var state } && state[..2] is "21" or "22" or "23" or "27" or "44" or "54" or "P0";
 
+    /// <summary>What may be told of an error: a message of the database's may quote the data.</summary>
+    public static string Describe(Exception fault) => fault is PostgresException refusal
+        ? $"{refusal.SqlState} {refusal.ConstraintName}".TrimEnd()
+        : fault.GetType().Name;
+
     /// <summary>
     /// Whether the error may be one message's fault: the connection lives, and it was the server that refused, or this program that
     /// could not make sense of what it read.

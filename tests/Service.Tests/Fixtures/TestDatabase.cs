@@ -7,6 +7,7 @@ using Orchestrator.Service.Configuration;
 using Orchestrator.Service.Dispatch;
 using Orchestrator.Service.Postgres;
 using Orchestrator.Service.Scheduling;
+using Orchestrator.Service.Sms;
 
 namespace Orchestrator.Service.Tests;
 
@@ -33,10 +34,25 @@ public sealed class TestDatabase : IAsyncDisposable
     public ILoggerFactory Loggers { get; set; } = NullLoggerFactory.Instance;
 
     /// <summary>Another instance's dispatcher.</summary>
-    public Dispatcher NewDispatcher() => new(DataSource, Clock, NewRecipients(), Settings, Loggers.CreateLogger<Dispatcher>());
+    public Dispatcher NewDispatcher() => new(DataSource, Clock, NewRecipients(), Signal, Settings, Loggers.CreateLogger<Dispatcher>());
 
     public Scheduler NewScheduler() => new(
         DataSource, Clock, new IdFormat(), NewRecipients(), NewDispatcher(), Settings, Loggers.CreateLogger<Scheduler>());
+
+    /// <summary>Another instance's sender.</summary>
+    internal SmsSender NewSender(ISmsProvider provider) => new(
+        NewLedger(), provider, NewOptOuts(), Settings, Loggers.CreateLogger<SmsSender>());
+
+    public SmsLedger NewLedger() => new(DataSource, Clock, NewRecipients(), Settings);
+
+    public SmsReports NewReports() => new(DataSource, Clock, NewOptOuts(), Signal, Settings, Loggers.CreateLogger<SmsReports>());
+
+    public InboundMessages NewInboundMessages() => new(DataSource, Clock, NewOptOuts(), Loggers.CreateLogger<InboundMessages>());
+
+    /// <summary>What dispatchers tell senders by.</summary>
+    public SendSignal Signal { get; } = new();
+
+    private OptOuts NewOptOuts() => new(DataSource, Clock, Loggers.CreateLogger<OptOuts>());
 
     private DatabaseClock Clock => new(() => Now);
 

@@ -1,0 +1,20 @@
+-- The provider has taken the message: its id is kept, the turn is free, and the gate opens if a fault had closed it before this try.
+-- A report of the provider's may have been quicker; then its state stays.
+WITH sent AS (
+  UPDATE messages m
+  SET status = 'sent', twilio_message_sid = @sid::text, sent_at = @now
+  WHERE m.id = @messageId AND m.status IN ('sending', 'pending') AND m.sms_attempts = @attempt
+  RETURNING m.id, m.user_id
+), freed AS (
+  UPDATE sms_turns t
+  SET message_id = NULL, claim = NULL, requested_at = NULL, due_at = NULL, last_sent_at = @now, last_sent_id = @messageId
+  FROM sent WHERE t.user_id = sent.user_id AND t.message_id = sent.id
+), opened AS (
+  UPDATE sms_gate g
+  SET stopped_at = NULL, stopped_until = NULL, stopped_by = NULL, stops = 0, resumed_at = @now
+  WHERE g.stopped_at <= @requestedAt AND NOT g.opens_on_delivery
+)
+INSERT INTO agent_actions_log (agent_type, action_type, user_id, context_id, context_type, output_data, created_at)
+SELECT 'message_orchestrator', 'sms_sent', sent.user_id, sent.id, 'messages',
+  jsonb_strip_nulls(jsonb_build_object('code', 'sent', 'sid', @sid::text, 'attempt', @attempt)), @now
+FROM sent

@@ -1,0 +1,15 @@
+-- The message was not taken and waits for its next try; it keeps its user's turn, so that nothing overtakes it.
+WITH waiting AS (
+  UPDATE messages m
+  SET status = 'pending', sms_error = @code, sms_error_at = @now
+  WHERE m.id = @messageId AND m.status IN ('sending', 'pending') AND m.sms_attempts = @attempt
+  RETURNING m.id, m.user_id
+), kept AS (
+  UPDATE sms_turns t
+  SET requested_at = NULL, due_at = @until
+  FROM waiting WHERE t.user_id = waiting.user_id AND t.message_id = waiting.id
+)
+INSERT INTO agent_actions_log (agent_type, action_type, user_id, context_id, context_type, output_data, created_at)
+SELECT 'message_orchestrator', 'sms_deferred', waiting.user_id, waiting.id, 'messages',
+  jsonb_build_object('code', @code, 'reason', @reason, 'until', @until, 'attempt', @attempt), @now
+FROM waiting

@@ -1,0 +1,146 @@
+using Dapper;
+using Microsoft.Extensions.Logging;
+using NodaTime;
+using Npgsql;
+using Orchestrator.Core;
+using Orchestrator.Service.Configuration;
+using Orchestrator.Service.Postgres;
+using Orchestrator.Service.Sms.Twilio;
+
+namespace Orchestrator.Service.Sms;
+
+/// <summary>What the provider reports of an SMS.</summary>
+/// <param name="Sid">The provider's id.</param>
+/// <param name="Status">The provider's word, lower case: <c>queued</c>, <c>sent</c>, <c>delivered</c>, <c>undelivered</c>, <c>failed</c> …</param>
+/// <param name="ErrorCode">Why it failed; null: it has not.</param>
+/// <param name="MessageId">The message that the report's address names; null: none.</param>
+/// <param name="Attempt">The try that the report's address names; null: none.</param>
+public sealed record SmsReport(string Sid, string Status, int? ErrorCode, Guid? MessageId, int? Attempt)
+{
+    /// <summary>Whether the phone has it.</summary>
+    public bool IsDelivery => Status is "delivered" or "read";
+
+    /// <summary>Whether it never will.</summary>
+    public bool IsFailure => Status is "undelivered" or "failed" or "canceled";
+
+    /// <summary>The state it speaks of. Everything before the end means that the provider has it.</summary>
+    public SmsState State => IsDelivery || IsFailure ? SmsState.Ended : SmsState.Sent;
+}
+
+/// <summary>Takes the provider's reports into account, whatever order they come in and however often.</summary>
+public sealed class SmsReports(
+    NpgsqlDataSource database, DatabaseClock clock, OptOuts optOuts, SendSignal signal, Settings settings, ILogger<SmsReports> logger)
+{
+    /// <summary>Takes one report. One that tells nothing new changes nothing.</summary>
+    /// <exception cref="NpgsqlException">The database is out of reach; nothing has changed.</exception>
+    public async Task TakeAsync(SmsReport report, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
+        var message = await connection.QueryFirstOrDefaultAsync<ReportedRow>(Command("FindReportedSms", new { report.MessageId, report.Sid }));
+        if (message is null || !SmsProgress.IsNews(
+                message.State, message.Sid, message.Attempts, report.State, report.IsDelivery, report.Sid, report.Attempt))
+        {
+            return;
+        }
+
+        var now = (await clock.ReadAsync(connection, cancellationToken)).Now;
+        var fault = report.IsFailure ? FaultOf(report) : null;
+        if (fault is not null && RetryAt(fault, message, now) is { } until)
+        {
+            await connection.ExecuteAsync(Command("RetryUndelivered", new
+            {
+                messageId = message.Id,
+                report.Sid,
+                code = fault.Code,
+                reason = fault.Sentence,
+                until,
+                now,
+            }));
+            if (fault.Kind == SmsFaultKind.Configuration)
+            {
+                await connection.ExecuteAsync(Command("StopSending", new
+                {
+                    code = fault.Code,
+                    message.Stops,
+                    opensOnDelivery = true,
+                    until = now + SmsRetries.Stop(message.Stops),
+                    now,
+                }));
+            }
+
+            await transaction.CommitAsync(cancellationToken);
+            Log.SmsDeferred(logger, message.Id, message.UserId, fault.Code, until);
+            if (fault.Kind == SmsFaultKind.Configuration)
+                Log.SendingStopped(logger, fault.Code, fault.Sentence, now + SmsRetries.Stop(message.Stops));
+            signal.Set();
+            return;
+        }
+
+        var status = report.IsDelivery ? "delivered" : report.IsFailure ? report.Status == "undelivered" ? "undelivered" : "failed" : "sent";
+        await connection.ExecuteAsync(Command("RecordSmsReport", new
+        {
+            messageId = message.Id,
+            report.Sid,
+            status,
+            code = fault?.Code,
+            reason = fault?.Sentence,
+            // Twilio's "sent": the carrier has it.
+            gotThrough = report.IsDelivery || report.Status == "sent",
+            now,
+        }));
+        await transaction.CommitAsync(cancellationToken);
+        if (fault is null)
+            Log.SmsReported(logger, message.Id, message.UserId, status);
+        else
+            Log.SmsEnded(logger, message.Id, message.UserId, status, fault.Code);
+        if (fault is { Kind: SmsFaultKind.OptedOut })
+            await optOuts.OptOutAsync(message.UserId, cancellationToken);
+        signal.Set();
+
+        CommandDefinition Command(string statement, object parameters) =>
+            new(Sql.Query(statement), parameters, transaction, cancellationToken: cancellationToken);
+    }
+
+    private static SmsFault FaultOf(SmsReport report) => report.ErrorCode is { } code
+        ? TwilioErrors.Classify(code, null)
+        : new SmsFault(SmsFaultKind.Permanent, report.Status, "The provider reports that the message could not be delivered, and no reason.");
+
+    /// <summary>When the message is tried again; null: it is not.</summary>
+    private Instant? RetryAt(SmsFault fault, ReportedRow message, Instant now) => fault.Kind switch
+    {
+        SmsFaultKind.Later => SmsRetries.NextTry(message.Attempts, settings.Sms.Tries, null, now),
+        SmsFaultKind.Configuration when !SmsStops.IsItsOwnFault(message.Error, message.ErrorAt, message.ResumedAt) =>
+            now + SmsRetries.Stop(message.Stops) + SmsStops.LetOthersGoFirst,
+        _ => null,
+    };
+
+    private sealed record ReportedRow
+    {
+        public Guid Id { get; init; }
+
+        public required string UserId { get; init; }
+
+        public required string Status { get; init; }
+
+        public string? Sid { get; init; }
+
+        public int Attempts { get; init; }
+
+        public string? Error { get; init; }
+
+        public Instant? ErrorAt { get; init; }
+
+        public int Stops { get; init; }
+
+        public Instant? ResumedAt { get; init; }
+
+        public SmsState State => Status switch
+        {
+            "pending" => SmsState.Pending,
+            "sending" => SmsState.Sending,
+            "sent" => SmsState.Sent,
+            _ => SmsState.Ended,
+        };
+    }
+}
