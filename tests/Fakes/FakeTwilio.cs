@@ -115,6 +115,10 @@ public sealed partial class FakeTwilio : IAsyncDisposable
             return _atOnce.GetValueOrDefault(to).Most;
     }
 
+    /// <summary>Puts an SMS among those taken, as though somebody had sent it.</summary>
+    public FakeSms Hold(string from, string to, string body, Instant at) => Take(
+        new FakeRequest("POST", "", null, new Dictionary<string, string> { ["From"] = from, ["To"] = to, ["Body"] = body }), at);
+
     /// <summary>Puts an SMS further on, as the list shows it; calls nobody back.</summary>
     public void Advance(FakeSms sms, string status, int? errorCode = null)
     {
@@ -265,9 +269,11 @@ public sealed partial class FakeTwilio : IAsyncDisposable
         return Script(request);
     }
 
-    private FakeSms Take(FakeRequest request)
+    private FakeSms Take(FakeRequest request) => Take(request, Clock.GetCurrentInstant());
+
+    private FakeSms Take(FakeRequest request, Instant at)
     {
-        var sms = new FakeSms("SM" + Guid.NewGuid().ToString("N"), request, Clock.GetCurrentInstant());
+        var sms = new FakeSms("SM" + Guid.NewGuid().ToString("N"), request, at);
         lock (_lock)
             _accepted.Add(sms);
         Signal();

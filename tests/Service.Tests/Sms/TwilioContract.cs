@@ -286,7 +286,7 @@ public abstract class TwilioContract : IAsyncLifetime
         var provider = New();
         var start = Instant.FromUtc(2026, 3, 8, 12, 0, 0);
         for (var i = 0; i < 12; i++)
-            await SendAtAsync(provider, start + Duration.FromMinutes(i), Ann, $"text {i}");
+            _twilio.Hold(Us, Ann, $"text {i}", start + Duration.FromMinutes(i));
         _twilio.MostPerPage = 2;
 
         var list = await provider.ListAsync(Ann, start + Duration.FromMinutes(7), TestContext.Current.CancellationToken);
@@ -296,12 +296,11 @@ public abstract class TwilioContract : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_list_that_does_not_end_is_not_taken_for_whole()
+    public async Task A_list_without_an_end_is_not_taken_for_whole()
     {
         var provider = New();
-        for (var i = 0; i <= TwilioList.MostPages; i++)
-            await SendAtAsync(provider, Instant.FromUnixTimeSeconds(i), Ann, "text");
-        _twilio.MostPerPage = 1;
+        for (var i = 0; i <= TwilioList.MostMessages; i++)
+            _twilio.Hold(Us, Ann, "text", Instant.FromUnixTimeSeconds(i));
 
         await Should.ThrowAsync<SmsProviderException>(() => provider.ListAsync(Ann, Instant.FromUnixTimeSeconds(0), TestContext.Current.CancellationToken));
     }

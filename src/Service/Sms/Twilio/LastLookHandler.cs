@@ -21,6 +21,7 @@ public sealed class LastLookHandler : DelegatingHandler
             request.Content = new LookedAt(request.Content ?? new ByteArrayContent([]), look);
         }
 
+        exchange.Asked();
         using var either = CancellationTokenSource.CreateLinkedTokenSource(exchange.Ends, cancellationToken);
         var response = await base.SendAsync(request, either.Token);
         // Here, because whoever reads it further up may have no token.

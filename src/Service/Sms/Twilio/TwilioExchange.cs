@@ -3,7 +3,7 @@ using NodaTime;
 namespace Orchestrator.Service.Sms.Twilio;
 
 /// <summary>
-/// One request to Twilio as its handler sees it: what ends it, and what its answer said beside the body. Twilio's SDK hands neither a
+/// One call to Twilio as its handler sees it: what ends it, and what its answer said beside the body. Twilio's SDK hands neither a
 /// token down nor headers up.
 /// </summary>
 public sealed class TwilioExchange : IDisposable
@@ -37,6 +37,9 @@ public sealed class TwilioExchange : IDisposable
         LastLook.Current = look;
         return Ambient.Value = new TwilioExchange(ends);
     }
+
+    /// <summary>Notes that an answer is waited for: what an earlier one said does not count any more.</summary>
+    internal void Asked() => (Status, RetryAfter) = (null, null);
 
     /// <summary>Notes what came back.</summary>
     internal void Answered(HttpResponseMessage response)

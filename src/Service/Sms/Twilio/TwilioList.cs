@@ -18,8 +18,8 @@ public sealed class TwilioList(Instant since)
     /// <summary>How many messages a page is asked for; Twilio allows up to 1,000.</summary>
     public const int PageSize = 200;
 
-    /// <summary>After so many pages the list counts as unreadable.</summary>
-    public const int MostPages = 50;
+    /// <summary>With more messages than these the list counts as unreadable.</summary>
+    public const int MostMessages = 2_000;
 
     private static readonly OffsetDateTimePattern Rfc2822 =
         OffsetDateTimePattern.CreateWithInvariantCulture("ddd, d MMM uuuu HH:mm:ss o<+HHmm>");
@@ -29,17 +29,13 @@ public sealed class TwilioList(Instant since)
 
     private readonly List<ListedSms> _messages = [];
 
-    private int _pages;
-
     /// <summary>Takes a page, and says whether the next one matters.</summary>
     /// <exception cref="SmsProviderException">There are too many.</exception>
     public bool Add(IEnumerable<ListedSms> page)
     {
         var before = _messages.Count;
         _messages.AddRange(page.Where(sms => sms.CreatedAt >= _since));
-        if (_messages.Count == before)
-            return false;
-        return ++_pages < MostPages ? true : throw Unreadable();
+        return _messages.Count <= MostMessages ? _messages.Count > before : throw Unreadable();
     }
 
     /// <summary>What was gathered.</summary>

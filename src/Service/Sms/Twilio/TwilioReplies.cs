@@ -30,9 +30,9 @@ public static class TwilioReplies
             : "The connection to Twilio broke before the answer.")
         : new SmsReply.Unreached(exchange.Ends.IsCancellationRequested
             ? "Twilio was not reached in time."
-            : Unreached((fault as HttpRequestException ?? fault.GetBaseException() as HttpRequestException)?.HttpRequestError));
+            : Unreached(fault));
 
-    private static string Unreached(HttpRequestError? error) => error switch
+    private static string Unreached(Exception fault) => fault.AndCauses().OfType<HttpRequestException>().FirstOrDefault()?.HttpRequestError switch
     {
         HttpRequestError.NameResolutionError => "The name of Twilio's host could not be resolved.",
         HttpRequestError.ConnectionError => "The connection to Twilio was refused or failed.",
@@ -40,4 +40,11 @@ public static class TwilioReplies
         HttpRequestError.ProxyTunnelError => "The proxy did not connect to Twilio.",
         _ => "The request to Twilio could not be made.",
     };
+
+    /// <summary>The fault and what is inside it, outermost first: the SDK wraps what it is thrown.</summary>
+    public static IEnumerable<Exception> AndCauses(this Exception fault)
+    {
+        for (var cause = fault; cause is not null; cause = cause.InnerException)
+            yield return cause;
+    }
 }
