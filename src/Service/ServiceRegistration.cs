@@ -56,16 +56,11 @@ public static class ServiceRegistration
         if (settings.Sms.Delivery == SmsDelivery.External)
             return services;
 
-        if (settings.Sms.Delivery == SmsDelivery.Twilio)
-        {
-            // A host may bring its own way to Twilio; it comes first.
-            services.AddTwilioHttpClient(settings.Twilio!);
-            services.TryAddSingleton<ISmsProvider, TwilioSms>();
-        }
-        else
-        {
+        // A host may have brought its own way to the provider.
+        if (settings.Sms.Delivery == SmsDelivery.Log)
             services.AddSingleton<ISmsProvider, PrintedSms>();
-        }
+        else if (!services.Any(service => service.ServiceType == typeof(ISmsProvider)))
+            services.AddSingleton<ISmsProvider, TwilioSms>().AddTwilioHttpClient(settings.Twilio!);
 
         return services
             .AddSingleton<SmsLedger>()

@@ -1,8 +1,10 @@
 using Microsoft.Azure.Functions.Worker.Builder;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Orchestrator.Functions.Host;
 using Orchestrator.Service;
 using Orchestrator.Service.Configuration;
+using Orchestrator.Service.Sms;
 
 var builder = FunctionsApplication.CreateBuilder(args);
 builder.ConfigureFunctionsWebApplication();
@@ -13,6 +15,8 @@ builder.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning);
 try
 {
     var settings = Settings.Read(builder.Configuration, HostKind.Functions);
+    if (settings.Sms.Delivery == SmsDelivery.Twilio)
+        builder.Services.AddTwilioSdk(settings.Twilio!);
     builder.Services.AddOrchestrator(settings);
 }
 catch (SettingsException e)
