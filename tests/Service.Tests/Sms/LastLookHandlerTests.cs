@@ -109,6 +109,18 @@ public sealed class LastLookHandlerTests : IDisposable
     }
 
     [Fact]
+    public async Task A_second_question_is_answered_with_no_and_changes_nothing()
+    {
+        var look = Yes();
+
+        (await look.AllowsAsync(Token)).ShouldBeTrue();
+        (await look.AllowsAsync(Token)).ShouldBeFalse();
+
+        look.HasGoneOut.ShouldBeTrue();
+        look.WasWithheld.ShouldBeFalse();
+    }
+
+    [Fact]
     public async Task Nothing_is_sent_without_a_look()
     {
         await using var services = Services();
