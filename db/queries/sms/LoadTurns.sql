@@ -1,6 +1,6 @@
 -- The claimed messages, with what it takes to send them. The number is the conversation's, else the user's.
 SELECT t.user_id::text, t.message_id, t.requested_at, coalesce(m.status, '') AS status, coalesce(m.content, '') AS content,
-  plain_time(m.created_at) AS handed_over_at, coalesce(m.sms_attempts, 0) AS attempts, m.sms_error AS error, plain_time(m.sms_error_at) AS error_at,
+  coalesce(m.sms_attempts, 0) AS attempts, m.sms_error AS error, plain_time(m.sms_error_at) AS error_at,
   coalesce(nullif(c.phone_number, ''), nullif(u.phone_number, '')) AS phone_number,
   q.priority, plain_time(q.expires_at) AS expires_at, g.stops, g.resumed_at
 FROM unnest(@userIds::text[]) AS wanted (id)

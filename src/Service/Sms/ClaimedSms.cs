@@ -18,8 +18,6 @@ internal sealed record TurnRow
 
     public required string Content { get; init; }
 
-    public Instant? HandedOverAt { get; init; }
-
     public int Attempts { get; init; }
 
     /// <summary>What last kept it from the phone; null: nothing has.</summary>

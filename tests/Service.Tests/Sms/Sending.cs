@@ -36,10 +36,15 @@ public sealed class Sending : IAsyncDisposable
     public static async Task<Sending> CreateAsync(PostgresServer server)
     {
         var db = await server.CreateMigratedAsync();
-        db.Settings = db.Settings with { Sms = new SmsSettings { Delivery = SmsDelivery.Twilio, PerSecond = 10_000, Timeout = Duration.FromSeconds(1) } };
         // The tests' clock stands before the day on which the database was made.
         await db.ExecuteAsync("UPDATE sms_gate SET sends_from = '-infinity'");
-        var twilio = await FakeTwilio.StartAsync();
+        return On(db, await FakeTwilio.StartAsync());
+    }
+
+    /// <summary>On a database that is there; both are disposed of with this.</summary>
+    public static Sending On(TestDatabase db, FakeTwilio twilio)
+    {
+        db.Settings = db.Settings with { Sms = new SmsSettings { Delivery = SmsDelivery.Twilio, PerSecond = 10_000, Timeout = Duration.FromSeconds(1) } };
         twilio.Clock = new DatabasesClock(db);
         return new Sending(db, twilio);
     }
