@@ -151,10 +151,12 @@ public sealed class FakeModel : IAsyncDisposable
                     await WriteAsync(context, raw.Status, raw.Text);
                     break;
                 case ModelAnswer.CutShort:
-                    context.Response.ContentLength = 1000;
-                    await context.Response.WriteAsync("""{"id":"msg_""");
-                    await context.Response.Body.FlushAsync();
+                    await BeginAsync(context);
                     context.Abort();
+                    break;
+                case ModelAnswer.Stalling:
+                    await BeginAsync(context);
+                    await Task.Delay(Timeout.Infinite, gone.Token);
                     break;
                 case ModelAnswer.Dropped:
                     context.Abort();
@@ -233,6 +235,14 @@ public sealed class FakeModel : IAsyncDisposable
             : new { type = error.Type, message = "As the test wanted.", details = new { error_code = error.Detail } },
         request_id = "req_test",
     });
+
+    private static async Task BeginAsync(HttpContext context)
+    {
+        context.Response.ContentType = "application/json";
+        context.Response.ContentLength = 1000;
+        await context.Response.WriteAsync("""{"id":"msg_""");
+        await context.Response.Body.FlushAsync();
+    }
 
     private static async Task WriteAsync(HttpContext context, int status, string body)
     {
@@ -314,6 +324,9 @@ public abstract record ModelAnswer
 
     /// <summary>The connection breaks in the middle of the answer.</summary>
     public sealed record CutShort : ModelAnswer;
+
+    /// <summary>The beginning of an answer, and nothing more, ever.</summary>
+    public sealed record Stalling : ModelAnswer;
 
     /// <summary>No answer, ever.</summary>
     public sealed record Hanging : ModelAnswer;

@@ -182,10 +182,12 @@ public sealed class AnthropicModelTests : IAsyncLifetime
         _fake.GreatestAtOnce.ShouldBe(2);
     }
 
-    [Fact]
-    public async Task A_model_that_never_answers_is_given_up_after_the_time_out()
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_model_that_never_comes_to_an_end_is_given_up_after_the_time_out(bool begins)
     {
-        _fake.Answer = _ => new ModelAnswer.Hanging();
+        _fake.Answer = _ => begins ? new ModelAnswer.Stalling() : new ModelAnswer.Hanging();
 
         var judging = Model.JudgeAsync(Given.Content(), Ct);
         await _fake.RequestsAsync(1);

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Microsoft.Extensions.Configuration;
 using Orchestrator.Service.Configuration;
 using Orchestrator.Service.Rendering;
@@ -27,6 +28,10 @@ public sealed class ModelOptionsTests
         options.SmsLimit.ShouldBe(480);
         options.Timeout.ShouldBe(Duration.FromSeconds(30));
     }
+
+    [Fact]
+    public void The_default_model_is_one_that_the_sdk_knows() =>
+        JsonSerializer.Serialize(Anthropic.Models.Messages.Model.ClaudeHaiku5_5).ShouldBe($"\"{ModelOptions.DefaultModel}\"");
 
     [Fact]
     public void Every_setting_is_heeded()
