@@ -147,6 +147,10 @@ public sealed class FakeModel : IAsyncDisposable
                         context.Response.Headers.RetryAfter = error.RetryAfter;
                     await WriteAsync(context, error.Status, Problem(error));
                     break;
+                case ModelAnswer.Redirect redirect:
+                    context.Response.Headers.Location = redirect.To.AbsoluteUri;
+                    await WriteAsync(context, 307, "");
+                    break;
                 case ModelAnswer.Body raw:
                     await WriteAsync(context, raw.Status, raw.Text);
                     break;
@@ -315,6 +319,9 @@ public abstract record ModelAnswer
 
     /// <summary>A body that is no message at all.</summary>
     public sealed record Body(string Text, int Status = 200) : ModelAnswer;
+
+    /// <summary>The caller is sent elsewhere.</summary>
+    public sealed record Redirect(Uri To) : ModelAnswer;
 
     /// <summary>Another answer, once the gate is open.</summary>
     public sealed record Later(Task Gate, ModelAnswer Then) : ModelAnswer;

@@ -283,8 +283,15 @@ public sealed class AnthropicModelTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_redirect_is_not_followed() =>
-        (await FaultOfJudgingAsync(new ModelAnswer.Body("", 307))).Kind.ShouldBeOneOf(ModelFaultKind.Rejected, ModelFaultKind.Unavailable);
+    public async Task A_message_is_not_taken_to_an_address_that_nobody_has_configured()
+    {
+        await using var elsewhere = await FakeModel.StartAsync();
+
+        var fault = await FaultOfJudgingAsync(new ModelAnswer.Redirect(new Uri(elsewhere.Url, "/v1/messages")));
+
+        fault.Kind.ShouldBe(ModelFaultKind.Rejected);
+        elsewhere.Requests.ShouldBeEmpty();
+    }
 
     [Theory]
     [InlineData("<html>Bad gateway</html>", 502, ModelFaultKind.Unavailable)]
