@@ -22,7 +22,7 @@ public sealed class Prices
 
     /// <summary>
     /// List prices of Anthropic's models overview and pricing pages (platform.claude.com/docs), as of October 2026. Haiku 5.5 costs
-    /// five times as much for prompts beyond 100,000 tokens, which no prompt of this service reaches.
+    /// five times as much for prompts beyond 100,000 tokens; those of this service are kept shorter.
     /// </summary>
     public static Prices Listed { get; } = new(new Dictionary<string, ModelPrice>(StringComparer.Ordinal)
     {

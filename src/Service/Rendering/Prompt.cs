@@ -13,10 +13,10 @@ namespace Orchestrator.Service.Rendering;
 internal sealed record Prompt(string Instructions, string Data)
 {
     /// <summary>
-    /// The most characters of content and data together. With the rest it stays below 100,000 tokens in any script, beyond which some
-    /// models cost more.
+    /// The most characters of content and data together. At two tokens a character, more than common scripts take, a prompt with all
+    /// its parts stays below the 100,000 tokens beyond which some models cost more.
     /// </summary>
-    public const int LongestMessage = 30_000;
+    public const int LongestMessage = 20_000;
 
     private const int MostTurns = 30;
     private const int LongestTurn = 1_600;

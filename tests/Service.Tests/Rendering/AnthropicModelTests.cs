@@ -381,7 +381,7 @@ public sealed class AnthropicModelTests : IAsyncLifetime
     [Fact]
     public async Task A_message_of_too_much_data_is_not_put_before_the_model()
     {
-        var failed = (await Model.WriteAsync(Given.Data(new string('x', 30_001)), Ct)).ShouldBeOfType<ModelReply<string>.Failed>();
+        var failed = (await Model.WriteAsync(Given.Data(new string('x', 20_001)), Ct)).ShouldBeOfType<ModelReply<string>.Failed>();
 
         failed.Fault.Code.ShouldBe("message_too_long");
         failed.Usage.ShouldBeNull();

@@ -128,7 +128,7 @@ public sealed partial class PromptTests
     public void However_long_the_texts_the_prompt_is_bounded()
     {
         var endless = string.Concat(Enumerable.Repeat("<👍", 100_000));
-        var occasion = Given.Content(new string('x', 29_000)) with
+        var occasion = Given.Content(new string('x', 19_000)) with
         {
             FirstName = endless,
             Summary = endless,
@@ -137,14 +137,14 @@ public sealed partial class PromptTests
 
         var data = Prompt.ToJudge(occasion, Limit).Data;
 
-        data.Length.ShouldBeLessThan(50_000);
+        data.Length.ShouldBeLessThan(40_000);
         data.ShouldContain("👍…");
         data.ShouldNotContain('\ufffd');
     }
 
     [Theory]
-    [InlineData(30_000, false)]
-    [InlineData(30_001, true)]
+    [InlineData(20_000, false)]
+    [InlineData(20_001, true)]
     public void A_message_beyond_the_bound_is_told_as_such(int length, bool isTooLong) =>
         (Given.Data(new string('x', length - 4)) with { Content = "four" }).IsTooLong.ShouldBe(isTooLong);
 
