@@ -1,0 +1,19 @@
+using NodaTime;
+
+namespace Orchestrator.Core;
+
+/// <summary>When the model is asked again for a message that it failed for.</summary>
+public static class RenderRetries
+{
+    private static readonly Duration[] Waits = [Duration.FromSeconds(5), Duration.FromSeconds(30), Duration.FromMinutes(2)];
+
+    private static readonly Duration LongestRetryAfter = Duration.FromMinutes(5);
+
+    /// <summary>When; null: no more. Then a message with content goes out as it is, and one without fails.</summary>
+    /// <param name="failures">How often in a row the model has failed, this time included, from 1.</param>
+    /// <param name="retryAfter">How long the model wants to be left alone; null: it does not say. It lengthens the wait, never shortens it.</param>
+    /// <param name="now">The time.</param>
+    public static Instant? Next(int failures, Duration? retryAfter, Instant now) => failures > Waits.Length
+        ? null
+        : now + Duration.Max(Waits[failures - 1], Duration.Min(retryAfter ?? Duration.Zero, LongestRetryAfter));
+}

@@ -1,0 +1,218 @@
+using Dapper;
+using Microsoft.Extensions.Logging;
+using NodaTime;
+using Npgsql;
+using Orchestrator.Core;
+using Orchestrator.Service.Dispatch;
+using Orchestrator.Service.Postgres;
+
+namespace Orchestrator.Service.Rendering;
+
+/// <summary>What the database knows of messages that are put before the model, and what it is told of them.</summary>
+/// <param name="database">The database.</param>
+/// <param name="clock">The clock of every decision.</param>
+/// <param name="recipients">Knows people's time zones.</param>
+/// <param name="options">The price table.</param>
+/// <param name="logger">Where the end of a message is told.</param>
+public sealed class RenderLedger(
+    NpgsqlDataSource database, DatabaseClock clock, Recipients recipients, ModelOptions options, ILogger<RenderLedger> logger)
+{
+    /// <summary>How many turns are looked at; the prompt takes the newest that fit.</summary>
+    private const int MostTurns = 60;
+
+    /// <summary>The messages of a job, as they stand now; empty where the lease is lost.</summary>
+    /// <exception cref="NpgsqlException">The database is out of reach.</exception>
+    internal async Task<IReadOnlyList<MessageToRender>> LoadAsync(RenderJob job, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        var now = (await clock.ReadAsync(connection, cancellationToken)).Now;
+        var rows = await connection.QueryAsync<OccasionRow>(Command("LoadOccasions", new { ids = job.Ids, job.Claim, now }));
+        var user = await connection.QuerySingleOrDefaultAsync<UserRow>(Command("LoadUsers", new { userIds = new[] { job.UserId } }));
+        if (user is null)
+            return [];
+
+        var zone = recipients.Create(user, []).Zone;
+        var news = (await connection.QueryAsync<Guid>(Command("CheckForNews", new { ids = job.Ids, now }))).ToHashSet();
+        var messages = new List<MessageToRender>();
+        foreach (var row in rows)
+        {
+            var turns = (await connection.QueryAsync<TurnRow>(Command(
+                "LoadConversationTurns", new { row.ConversationId, row.UserId, now, most = MostTurns }))).Reverse();
+            var asks = row.RequiresFreshContext && news.Contains(row.Id) ? ModelTask.Judge : row.HasContent ? ModelTask.Nothing : ModelTask.Write;
+            messages.Add(new MessageToRender(row.Id, row.UserId, asks, row.HasContent, row.RenderAttempts, row.NewestInboundAt, new Occasion
+            {
+                Content = row.Content,
+                Data = row.Data,
+                QueuedAt = row.QueuedAt.InZone(zone).LocalDateTime,
+                Now = now.InZone(zone).LocalDateTime,
+                FirstName = row.FirstName,
+                Summary = row.Summary,
+                Turns =
+                [
+                    .. turns.Select(t => new Turn(
+                        t.Direction == "inbound" ? Speaker.Person : Speaker.Agent, t.At.InZone(zone).LocalDateTime, t.Content, t.At > row.QueuedAt)),
+                ],
+            }));
+        }
+
+        return messages;
+
+        CommandDefinition Command(string statement, object parameters) =>
+            new(Sql.Query(statement), parameters, cancellationToken: cancellationToken);
+    }
+
+    /// <summary>Records what came of a job, all of it or nothing.</summary>
+    /// <returns>False where the lease is lost: somebody else has the messages, or they are waiting no more.</returns>
+    /// <exception cref="NpgsqlException">The database is out of reach.</exception>
+    internal async Task<bool> RecordAsync(RenderJob job, IReadOnlyList<Rendering> renderings, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
+        // Whoever changes several messages of a user holds the user first.
+        await RunAsync("LockUser", new { userId = job.UserId });
+        var now = (await clock.ReadAsync(connection, cancellationToken)).Now;
+        var recorded = renderings.LastOrDefault()?.Outcome switch
+        {
+            Outcome.Stale => await EndAsync("RecordStale", renderings[^1]),
+            Outcome.Failed failed => await FailAsync(failed.Fault),
+            _ => await ReadyAsync(),
+        };
+        if (!recorded)
+            return false;
+
+        await transaction.CommitAsync(cancellationToken);
+        return true;
+
+        async Task<bool> ReadyAsync()
+        {
+            var ready = renderings.ToDictionary(r => r.Message.Id);
+            var rows = 0;
+            foreach (var id in job.Ids)
+            {
+                var rendering = ready.GetValueOrDefault(id);
+                rows += await RunAsync("RecordRendered", new
+                {
+                    id,
+                    job.Claim,
+                    now,
+                    text = (rendering?.Outcome as Outcome.Ready)?.Text,
+                    judgedAt = rendering?.Message is { Asks: ModelTask.Judge } judged ? judged.NewestInboundAt : (Instant?)null,
+                });
+            }
+
+            return rows == job.Ids.Length;
+        }
+
+        async Task<bool> FailAsync(ModelFault fault)
+        {
+            var rendering = renderings[^1];
+            if (RenderRetries.Next(rendering.Message.Attempts + 1, fault.RetryAfter, now) is { } until)
+                return await RunAsync("RecordModelFailed", new { ids = job.Ids, job.Claim, until, reason = fault.Sentence, now }) == job.Ids.Length;
+            if (!rendering.Message.HasContent)
+                return await EndAsync("RecordUnwritten", rendering);
+
+            // It goes out as it is, and so do the others of its sequence that are ready.
+            await RunAsync("ReleaseRenders", new { ids = job.Ids.Where(id => id != rendering.Message.Id).ToArray(), job.Claim, now });
+            return await RunAsync("RecordUnjudged", new
+            {
+                id = rendering.Message.Id,
+                job.Claim,
+                judgedAt = rendering.Message.NewestInboundAt,
+                reason = $"The model could not judge whether the message still makes sense, so it goes out as it is. {fault.Sentence}",
+                now,
+            }) > 0;
+        }
+
+        async Task<bool> EndAsync(string statement, Rendering rendering)
+        {
+            if (await RunAsync(statement, new { id = rendering.Message.Id, job.Claim, reason = rendering.Outcome.Reason, now }) == 0)
+                return false;
+
+            await SequenceCancellation.CancelRestAsync(connection, [rendering.Message.Id], now, cancellationToken);
+            Log.RenderingEnded(logger, rendering.Message.Id, job.UserId, rendering.Outcome.Code);
+            return true;
+        }
+
+        Task<int> RunAsync(string statement, object parameters) => connection.ExecuteAsync(
+            new CommandDefinition(Sql.Query(statement), parameters, transaction, cancellationToken: cancellationToken));
+    }
+
+    /// <summary>Logs a call, whatever became of its message.</summary>
+    internal async Task LogCallAsync(MessageToRender message, Outcome outcome, ModelUsage usage, string? fault, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        var now = (await clock.ReadAsync(connection, cancellationToken)).Now;
+        await connection.ExecuteAsync(new CommandDefinition(
+            Sql.Query("LogModelCall"),
+            new
+            {
+                action = message.Asks == ModelTask.Judge ? "message_judged" : "message_written",
+                message.UserId,
+                messageId = message.Id,
+                model = usage.Model,
+                inputTokens = usage.Tokens is { } read ? read.Input + read.CacheRead + read.CacheWrite : (long?)null,
+                outputTokens = usage.Tokens?.Output,
+                cachedTokens = usage.Tokens?.CacheRead,
+                costUsd = options.Prices.CostOf(usage),
+                latencyMs = usage.LatencyMs,
+                code = outcome.Code,
+                reason = outcome.Reason,
+                error = fault,
+                now,
+            },
+            cancellationToken: cancellationToken));
+    }
+
+    /// <summary>Gives a job back that is not done. A process that is stopping tries this once; where it fails, the lease runs out.</summary>
+    internal async Task ReleaseAsync(RenderJob job)
+    {
+        try
+        {
+            using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(1));
+            await using var connection = await database.OpenConnectionAsync(patience.Token);
+            var now = (await clock.ReadAsync(connection, patience.Token)).Now;
+            await connection.ExecuteAsync(new CommandDefinition(
+                Sql.Query("ReleaseRenders"), new { ids = job.Ids, job.Claim, now }, cancellationToken: patience.Token));
+        }
+        catch (Exception e) when (e is NpgsqlException or OperationCanceledException)
+        {
+            Log.RenderFault(logger, job.UserId, DatabaseErrors.Describe(e));
+        }
+    }
+
+    private sealed record OccasionRow
+    {
+        public Guid Id { get; init; }
+
+        public required string UserId { get; init; }
+
+        public int RenderAttempts { get; init; }
+
+        public bool RequiresFreshContext { get; init; }
+
+        public Instant QueuedAt { get; init; }
+
+        public string? Content { get; init; }
+
+        public string? Data { get; init; }
+
+        public bool HasContent { get; init; }
+
+        public string? ConversationId { get; init; }
+
+        public string? Summary { get; init; }
+
+        public string? FirstName { get; init; }
+
+        public Instant NewestInboundAt { get; init; }
+    }
+
+    private sealed record TurnRow
+    {
+        public required string Direction { get; init; }
+
+        public required string Content { get; init; }
+
+        public Instant At { get; init; }
+    }
+}

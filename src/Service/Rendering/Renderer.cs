@@ -1,0 +1,98 @@
+using Microsoft.Extensions.Logging;
+using NodaTime;
+using Npgsql;
+using Orchestrator.Core;
+using Orchestrator.Service.Postgres;
+
+namespace Orchestrator.Service.Rendering;
+
+/// <summary>
+/// Puts leased messages before the model and records what it says, so that they are decided again. Nothing of this happens inside a
+/// transaction, and everything is recorded under the lease: who has lost it records nothing.
+/// </summary>
+/// <param name="ledger">What is known of the messages.</param>
+/// <param name="model">The model.</param>
+/// <param name="breaker">Keeps a model that is out of reach from being asked for each message.</param>
+/// <param name="logger">Where each verdict is told.</param>
+public sealed class Renderer(RenderLedger ledger, ILanguageModel model, ModelBreaker breaker, ILogger<Renderer> logger)
+{
+    /// <summary>Does a job. Never throws, save when given up: what cannot be recorded is begun anew when the lease has ended.</summary>
+    /// <exception cref="OperationCanceledException">Given up; the lease is released.</exception>
+    internal async Task RunAsync(RenderJob job, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var results = new List<Rendering>();
+            foreach (var message in await ledger.LoadAsync(job, cancellationToken))
+            {
+                if (message.Asks == ModelTask.Nothing)
+                    continue;
+                results.Add(await AskAsync(message, cancellationToken));
+                // What is to become of a sequence is known with its first message that is stale or that the model failed for.
+                if (results[^1].Outcome is Outcome.Stale or Outcome.Failed)
+                    break;
+            }
+
+            if (!await ledger.RecordAsync(job, results, cancellationToken))
+                Log.LeaseLost(logger, job.UserId);
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            await ledger.ReleaseAsync(job);
+            throw;
+        }
+        catch (Exception e)
+        {
+            Log.RenderFault(logger, job.UserId, DatabaseErrors.Describe(e));
+        }
+    }
+
+    private async Task<Rendering> AskAsync(MessageToRender message, CancellationToken cancellationToken)
+    {
+        if (breaker.IsOpen)
+            return Failed(message, new ModelFault(ModelFaultKind.Unavailable, "model_unavailable", "The model failed several times in a row and is left alone for a moment."));
+
+        Rendering rendering;
+        ModelUsage? usage;
+        string? fault = null;
+        if (message.Asks == ModelTask.Judge)
+        {
+            var reply = await model.JudgeAsync(message.Occasion, cancellationToken);
+            (rendering, usage) = reply switch
+            {
+                ModelReply<Verdict>.Answered answered => (Judged(message, answered.Answer), answered.Usage),
+                ModelReply<Verdict>.Failed failed => (Failed(message, failed.Fault), failed.Usage),
+                _ => throw new InvalidOperationException($"Unknown reply {reply}."),
+            };
+            fault = (reply as ModelReply<Verdict>.Failed)?.Fault.Code;
+            breaker.Note((reply as ModelReply<Verdict>.Failed)?.Fault.Kind);
+        }
+        else
+        {
+            var reply = await model.WriteAsync(message.Occasion, cancellationToken);
+            (rendering, usage) = reply switch
+            {
+                ModelReply<string>.Answered answered => (new Rendering(message, new Outcome.Ready("written", Reason: null, answered.Answer)), answered.Usage),
+                ModelReply<string>.Failed failed => (Failed(message, failed.Fault), failed.Usage),
+                _ => throw new InvalidOperationException($"Unknown reply {reply}."),
+            };
+            fault = (reply as ModelReply<string>.Failed)?.Fault.Code;
+            breaker.Note((reply as ModelReply<string>.Failed)?.Fault.Kind);
+        }
+
+        if (usage is not null)
+            await ledger.LogCallAsync(message, rendering.Outcome, usage, fault, cancellationToken);
+        Log.ModelAsked(logger, message.Id, rendering.Outcome.Code, usage?.LatencyMs ?? 0);
+        return rendering;
+    }
+
+    private static Rendering Judged(MessageToRender message, Verdict verdict) => new(message, verdict switch
+    {
+        Verdict.Relevant relevant => new Outcome.Ready("relevant", relevant.Reason, relevant.Sms),
+        Verdict.Contextual contextual => new Outcome.Ready("contextual", contextual.Reason, contextual.Sms),
+        Verdict.Stale stale => new Outcome.Stale(stale.Reason),
+        _ => throw new InvalidOperationException($"Unknown verdict {verdict}."),
+    });
+
+    private static Rendering Failed(MessageToRender message, ModelFault fault) => new(message, new Outcome.Failed(fault));
+}
