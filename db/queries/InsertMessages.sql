@@ -16,7 +16,7 @@ WITH taken AS (
   SELECT m.id, @userId::external_id, @agentId, m.message_data::jsonb, @scheduledFor, @priority, 'queued', @conversationId::text::external_id,
     @requiresFreshContext, @canDelay, @notBefore::timestamptz, @expiresAt::timestamptz, @bestAt::timestamptz, @code::text, @now,
     @topic::text, @sequenceId::uuid, @sequenceKey::text, m.position, @sequenceTotal::integer
-  FROM unnest(@ids::uuid[], @messageData::text[], @positions::integer[]) AS m (id, message_data, position)
+  FROM unnest(@ids::uuid[], @messages::text[], @positions::integer[]) AS m (id, message_data, position)
   WHERE @key::text IS NULL OR EXISTS (SELECT FROM taken)
   RETURNING id, user_id
 ), logged AS (
