@@ -3,7 +3,7 @@
 WITH older AS (
   SELECT q.id, q.sequence_id FROM message_queue q
   WHERE q.user_id = @userId::external_id AND q.topic = @topic AND q.status = 'queued'
-    AND q.id <> @by AND q.sequence_id IS DISTINCT FROM @sequenceId::uuid
+    AND q.id <> @by AND (q.sequence_id IS NULL OR q.sequence_id IS DISTINCT FROM @sequenceId::uuid)
 ), replaced AS (
   SELECT older.id FROM older
   UNION
