@@ -514,7 +514,7 @@ public sealed class SequenceTests(PostgresServer server) : IAsyncLifetime
             """
             INSERT INTO users (id, phone_number, timezone) SELECT 'user_' || i, '+15555550100', 'America/New_York' FROM generate_series(1, 300) AS i;
             INSERT INTO message_queue (user_id, agent_id, message_data, scheduled_for, priority, can_delay, sequence_id, sequence_position, sequence_total)
-            SELECT 'user_' || i, 'agent', jsonb_build_object('content', position), @Now, (ARRAY['urgent', 'high', 'medium'])[1 + i % 3], false, md5(i::text)::uuid, position, 4
+            SELECT 'user_' || i, 'agent', jsonb_build_object('content', position::text), @Now, (ARRAY['urgent', 'high', 'medium'])[1 + i % 3], false, md5(i::text)::uuid, position, 4
             FROM generate_series(1, 300) AS i CROSS JOIN generate_series(1, 4) AS position
             """,
             new { _db.Now });
