@@ -1,4 +1,4 @@
--- Ends messages that are never delivered: expired or failed, with the reason. A user who is gone is not named in the trail,
+-- Ends messages that are never delivered: expired, failed or called off, with the reason. A user who is gone is not named in the trail,
 -- whose rows may refer to users.
 WITH finished AS (
   UPDATE message_queue q
@@ -9,5 +9,5 @@ WITH finished AS (
 )
 INSERT INTO agent_actions_log (agent_type, action_type, user_id, context_id, context_type, output_data, error, created_at)
 SELECT 'message_orchestrator', 'message_' || status, (SELECT u.id FROM users u WHERE u.id = finished.user_id), id, 'message_queue',
-  jsonb_build_object('code', code, 'reason', sentence), sentence, @now
+  jsonb_build_object('code', code, 'reason', sentence), CASE WHEN status <> 'cancelled' THEN sentence END, @now
 FROM finished

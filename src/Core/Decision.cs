@@ -31,11 +31,21 @@ public abstract record Decision
     /// <summary>It can never be delivered.</summary>
     /// <param name="Because">Why.</param>
     public sealed record Fail(Failure Because) : Decision;
+
+    /// <summary>Another message of its sequence has ended without being delivered: it is called off.</summary>
+    public sealed record Cancel : Decision
+    {
+        /// <summary>The only instance.</summary>
+        public static Cancel Now { get; } = new();
+    }
 }
 
 /// <summary>The rules that hold a message back for a while, in the order in which they are asked.</summary>
 public enum Hold
 {
+    /// <summary>Other messages of its sequence have not arrived.</summary>
+    SequenceUnfinished,
+
     /// <summary>The caller's <c>scheduledFor</c> has not come.</summary>
     NotBefore,
 
@@ -75,6 +85,9 @@ public enum Failure
 
     /// <summary>There is no text to deliver, and nothing to write one from the structured data.</summary>
     NoContent,
+
+    /// <summary>The other messages of its sequence did not arrive in time.</summary>
+    SequenceIncomplete,
 
     /// <summary>The database refuses this one message, whatever is tried.</summary>
     Rejected,

@@ -27,10 +27,14 @@ public sealed class DeliveryPolicy(Recipient recipient, DeliveryRules rules, int
     /// <summary>Decides a due message at <paramref name="now"/> and takes the slot it gets.</summary>
     public Decision Decide(QueuedMessage message, Instant now)
     {
+        if (message.IsBroken)
+            return Decision.Cancel.Now;
         if (message.ExpiresAt <= now)
             return Decision.Expire.Now;
         if (WhyNever(message) is { } failure)
             return new Decision.Fail(failure);
+        if (message.CompleteBy is { } completeBy)
+            return AwaitOthers(message, completeBy, now);
 
         if (FirstHold(message, now, now) is not { } hold)
         {
@@ -49,13 +53,18 @@ public sealed class DeliveryPolicy(Recipient recipient, DeliveryRules rules, int
     /// <summary>Takes the slot that a message already waiting will get, so that what is decided next comes after it.</summary>
     public void Reserve(QueuedMessage waiting, Instant now)
     {
-        if (WhyNever(waiting) is not null)
+        if (waiting.CompleteBy is not null || waiting.IsBroken || WhyNever(waiting) is not null)
             return;
 
         var slot = FirstAllowed(waiting, Instant.Max(now, waiting.ScheduledFor), now);
         if (!(waiting.ExpiresAt <= slot))
             _timeline.Add(slot);
     }
+
+    /// <summary>What misses parts of its sequence takes no slot: nobody knows whether, and when, they come.</summary>
+    private static Decision AwaitOthers(QueuedMessage message, Instant completeBy, Instant now) =>
+        completeBy <= now ? new Decision.Fail(Failure.SequenceIncomplete)
+        : new Decision.Defer(Hold.SequenceUnfinished, message.ExpiresAt is { } expiry ? Instant.Min(completeBy, expiry) : completeBy);
 
     private Failure? WhyNever(QueuedMessage message) =>
         !recipient.HasPhoneNumber ? Failure.NoPhoneNumber

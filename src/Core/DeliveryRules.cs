@@ -29,6 +29,9 @@ public sealed record DeliveryRules
     /// <summary>How far a low message is put off each time the queue is busy.</summary>
     public Duration LowDeferral { get; init; } = Duration.FromMinutes(5);
 
+    /// <summary>How long a sequence may wait for its missing messages, from its first one on.</summary>
+    public Duration CompleteWithin { get; init; } = Duration.FromHours(24);
+
     /// <summary>How far best time may be away, and how long a low message is put off at most.</summary>
     public Duration LongestDelay { get; init; } = Duration.FromHours(24);
 }

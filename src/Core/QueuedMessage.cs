@@ -35,6 +35,12 @@ public sealed record QueuedMessage
     /// <summary>Whether the message names a conversation that does not exist any more.</summary>
     public bool HasLostItsConversation { get; init; }
 
+    /// <summary>When it is given up because messages of its <see cref="Sequence"/> are missing; null: none is missing.</summary>
+    public Instant? CompleteBy { get; init; }
+
+    /// <summary>Whether another message of its <see cref="Sequence"/> has ended without being delivered.</summary>
+    public bool IsBroken { get; init; }
+
     /// <summary>Whether a rule has held it back before, and so has moved <see cref="ScheduledFor"/>.</summary>
     public bool HasBeenHeld { get; init; }
 

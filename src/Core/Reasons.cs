@@ -15,9 +15,22 @@ public static class Reasons
     /// <summary>An expiry in a sentence.</summary>
     public const string ExpiredSentence = "The message expired before it could be delivered.";
 
+    /// <summary>The code of what a newer message of the same topic has replaced.</summary>
+    public const string NewerTopic = "newer_topic";
+
+    /// <summary>The same in a sentence.</summary>
+    public const string NewerTopicSentence = "A newer message of the same topic has taken its place.";
+
+    /// <summary>The code of what is called off because another message of its sequence has ended.</summary>
+    public const string SequenceBroken = "sequence_broken";
+
+    /// <summary>The same in a sentence.</summary>
+    public const string SequenceBrokenSentence = "Another message of the sequence has ended without being delivered.";
+
     /// <summary>The code of the rule.</summary>
     public static string Code(this Hold hold) => hold switch
     {
+        Hold.SequenceUnfinished => "sequence_unfinished",
         Hold.NotBefore => "not_before",
         Hold.Cooldown => "cooldown",
         Hold.HourlyLimit => "hourly_limit_reached",
@@ -31,6 +44,7 @@ public static class Reasons
     /// <summary>The rule in a sentence.</summary>
     public static string Sentence(this Hold hold) => hold switch
     {
+        Hold.SequenceUnfinished => "Other messages of the sequence have not arrived yet.",
         Hold.NotBefore => "The time the message was scheduled for has not come yet.",
         Hold.Cooldown => "The user got another message less than 30 seconds before.",
         Hold.HourlyLimit => "The user's hourly limit is reached.",
@@ -49,6 +63,7 @@ public static class Reasons
         Failure.OptedOut => "opted_out",
         Failure.ConversationNotFound => "conversation_not_found",
         Failure.NoContent => "no_content",
+        Failure.SequenceIncomplete => "sequence_incomplete",
         Failure.Rejected => "rejected",
         _ => throw new ArgumentOutOfRangeException(nameof(failure), failure, message: null),
     };
@@ -61,6 +76,7 @@ public static class Reasons
         Failure.OptedOut => "The user has opted out.",
         Failure.ConversationNotFound => "The conversation of the message does not exist any more.",
         Failure.NoContent => "The message has no content, and no model is configured that could write it.",
+        Failure.SequenceIncomplete => "Other messages of the sequence did not arrive in time.",
         Failure.Rejected => "The database refused the delivery of this message.",
         _ => throw new ArgumentOutOfRangeException(nameof(failure), failure, message: null),
     };
@@ -69,5 +85,11 @@ public static class Reasons
     public static string? SentenceOf(string? code) =>
         Enum.GetValues<Hold>().Where(hold => hold.Code() == code).Select(Sentence)
             .Concat(Enum.GetValues<Failure>().Where(failure => failure.Code() == code).Select(Sentence))
-            .FirstOrDefault() ?? (code == Expired ? ExpiredSentence : null);
+            .FirstOrDefault() ?? code switch
+            {
+                Expired => ExpiredSentence,
+                NewerTopic => NewerTopicSentence,
+                SequenceBroken => SequenceBrokenSentence,
+                _ => null,
+            };
 }

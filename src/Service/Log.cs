@@ -33,6 +33,12 @@ internal static partial class Log
     [LoggerMessage(8, LogLevel.Warning, "Message {MessageId} of user {UserId} failed: {Code}")]
     public static partial void MessageFailed(ILogger logger, Guid messageId, string userId, string code);
 
+    [LoggerMessage(30, LogLevel.Information, "Message {MessageId} of user {UserId} cancelled: {Code}")]
+    public static partial void MessageCancelled(ILogger logger, Guid messageId, string userId, string code);
+
+    [LoggerMessage(31, LogLevel.Information, "Message {MessageId} of user {UserId} superseded by message {NewMessageId}")]
+    public static partial void MessageSuperseded(ILogger logger, Guid messageId, string userId, Guid newMessageId);
+
     [LoggerMessage(9, LogLevel.Information, "Queue processed: {Delivered} delivered, {Deferred} deferred, {Expired} expired, {Failed} failed")]
     public static partial void QueueProcessed(ILogger logger, int delivered, int deferred, int expired, int failed);
 

@@ -3,7 +3,8 @@ namespace Orchestrator.Core.Tests;
 public sealed class ReasonsTests
 {
     private static readonly string[] Codes =
-        [.. Enum.GetValues<Hold>().Select(hold => hold.Code()), .. Enum.GetValues<Failure>().Select(failure => failure.Code()), Reasons.Expired];
+        [.. Enum.GetValues<Hold>().Select(hold => hold.Code()), .. Enum.GetValues<Failure>().Select(failure => failure.Code()), Reasons.Expired,
+            Reasons.NewerTopic, Reasons.SequenceBroken];
 
     [Fact]
     public void Each_reason_has_a_code_of_its_own_in_lower_case() =>
@@ -17,6 +18,8 @@ public sealed class ReasonsTests
         Enum.GetValues<Hold>().ShouldAllBe(hold => Reasons.SentenceOf(hold.Code()) == hold.Sentence());
         Enum.GetValues<Failure>().ShouldAllBe(failure => Reasons.SentenceOf(failure.Code()) == failure.Sentence());
         Reasons.SentenceOf(Reasons.Expired).ShouldBe(Reasons.ExpiredSentence);
+        Reasons.SentenceOf(Reasons.NewerTopic).ShouldBe(Reasons.NewerTopicSentence);
+        Reasons.SentenceOf(Reasons.SequenceBroken).ShouldBe(Reasons.SequenceBrokenSentence);
     }
 
     [Fact]

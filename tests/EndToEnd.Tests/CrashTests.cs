@@ -42,6 +42,40 @@ public sealed class CrashTests(RunningService service) : IClassFixture<RunningSe
     }
 
     [Fact]
+    public async Task Sequences_are_each_handed_over_whole_and_once_though_dispatchers_are_killed()
+    {
+        const int Sequences = 6_000;
+        await service.ExecuteAsync(
+            $"""
+            INSERT INTO users (id, phone_number, timezone) SELECT 'whole_' || i, '+15555550100', 'UTC' FROM generate_series(1, {Sequences}) AS i;
+            INSERT INTO message_queue (user_id, agent_id, message_data, scheduled_for, priority, sequence_id, sequence_position, sequence_total)
+            SELECT 'whole_' || i, 'agent', jsonb_build_object('content', place::text), now(), 'high', md5(i::text)::uuid, place, 3
+            FROM generate_series(1, {Sequences}) AS i CROSS JOIN generate_series(1, 3) AS place
+            """);
+        (string, string)[] everySecond = [.. service.Settings.Where(s => s.Name != "PROCESS_QUEUE_SCHEDULE"), ("PROCESS_QUEUE_SCHEDULE", "* * * * * *"), ("Orchestrator__BatchSize", "50")];
+        Task HandedOverAsync(int messages) => Eventually.HoldsAsync(
+            async () => await CountAsync("SELECT count(*)::int FROM messages WHERE user_id LIKE 'whole%'") >= messages, $"{messages} are handed over");
+
+        await using var first = await EmbeddedHost.StartAsync(everySecond);
+        await using var second = await EmbeddedHost.StartAsync(everySecond);
+        await HandedOverAsync(1_000);
+        await first.KillAsync();
+        await HandedOverAsync(4_000);
+        await second.KillAsync();
+        await using var third = await EmbeddedHost.StartAsync(everySecond);
+        await HandedOverAsync(3 * Sequences);
+
+        (await CountAsync("SELECT count(*)::int FROM messages WHERE user_id LIKE 'whole%'")).ShouldBe(3 * Sequences);
+        (await CountAsync(
+            """
+            SELECT count(*)::int FROM (
+              SELECT string_agg(content, ' ' ORDER BY created_at, id) AS all_of_it FROM messages WHERE user_id LIKE 'whole%' GROUP BY user_id) AS users
+            WHERE all_of_it = '1 2 3'
+            """)).ShouldBe(Sequences);
+        (await CountAsync("SELECT sum(messages_sent)::int FROM user_message_budget WHERE user_id LIKE 'whole%'")).ShouldBe(Sequences);
+    }
+
+    [Fact]
     public async Task Every_request_answered_with_200_is_stored_once_though_the_host_is_killed_and_all_are_sent_again()
     {
         const int Requests = 600;

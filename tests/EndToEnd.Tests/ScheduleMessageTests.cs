@@ -59,14 +59,15 @@ public sealed class ScheduleMessageTests(RunningService service) : IClassFixture
         var (status, problem, response) = await _client.PostAsync("schedule-message",
             """
             {"userId": 5, "agentId": " ", "messageData": "text", "priority": "highest", "canDelay": "yes", "requiresFreshContext": 1,
-             "conversationId": "", "scheduledFor": "tomorrow", "expiresAt": 7, "colour": "red", "topic": "t"}
+             "conversationId": "", "scheduledFor": "tomorrow", "expiresAt": 7, "colour": "red", "topic": 1, "sequence": {"position": 4, "total": 3, "of": 1}}
             """);
 
         status.ShouldBe(HttpStatusCode.BadRequest);
         response.Content.Headers.ContentType!.MediaType.ShouldBe("application/problem+json");
         problem.Text("code").ShouldBe("invalid_request");
         problem.GetProperty("errors").EnumerateObject().Select(e => e.Name).Order().ShouldBe(
-            ["agentId", "canDelay", "colour", "conversationId", "expiresAt", "messageData", "priority", "requiresFreshContext", "scheduledFor", "topic", "userId"]);
+            ["agentId", "canDelay", "colour", "conversationId", "expiresAt", "messageData", "priority", "requiresFreshContext", "scheduledFor",
+             "sequence.id", "sequence.of", "sequence.position", "topic", "userId"]);
     }
 
     [Theory]

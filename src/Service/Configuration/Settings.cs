@@ -90,6 +90,7 @@ public sealed record Settings
                 UrgentIgnoresQuietHours = read.Flag("Orchestrator:UrgentIgnoresQuietHours") ?? false,
                 ActiveFor = Minutes("Orchestrator:ActiveMinutes", 0, 1440) ?? defaults.ActiveFor,
                 BusyAbove = read.Number("Orchestrator:BusyAbove", 0, 1_000_000) ?? defaults.BusyAbove,
+                CompleteWithin = read.Number("Orchestrator:SequenceHours", 1, 720) is { } hours ? Duration.FromHours(hours) : defaults.CompleteWithin,
                 LowDeferral = Minutes("Orchestrator:LowDeferralMinutes", 1, 1440) ?? defaults.LowDeferral,
             },
         };

@@ -33,8 +33,34 @@ internal sealed record ClaimedMessage
 
     public bool HasContent { get; init; }
 
-    /// <summary>False where another dispatcher holds the user, or where there is no such user.</summary>
+    /// <summary>Its topic; read for predictions alone.</summary>
+    public string? Topic { get; init; }
+
+    /// <summary>The sequence it belongs to; null: none.</summary>
+    public Guid? SequenceId { get; init; }
+
+    /// <summary>Its place in the sequence, from 1; read with the whole sequence.</summary>
+    public int? SequencePosition { get; init; }
+
+    /// <summary>How many messages the sequence is to have; likewise.</summary>
+    public int? SequenceTotal { get; init; }
+
+    /// <summary>Its status; likewise. Everything else that is read waits.</summary>
+    public string? Status { get; init; }
+
+    /// <summary>The sequence that goes with it, itself included; null: it goes by itself.</summary>
+    public ClaimedSequence? Sequence { get; init; }
+
+    /// <summary>The messages that what is decided of it holds for, in order.</summary>
+    public IReadOnlyList<ClaimedMessage> All => Sequence?.Waiting ?? [this];
+
+    /// <summary>False where another dispatcher holds the user or, of a sequence, a message; or where there is no such user.</summary>
     public bool UserIsLocked { get; init; }
+
+    /// <summary>The message, or the sequence that goes with it, as the rules decide it.</summary>
+    public QueuedMessage AsOne(Func<ClaimedMessage, bool> hasLostItsConversation, DeliveryRules rules) =>
+        Sequence is null ? ToQueuedMessage(hasLostItsConversation(this))
+        : Sequence.State.AsOne([.. Sequence.Waiting.Select(m => m.ToQueuedMessage(hasLostItsConversation(m)))], rules) with { Id = Id };
 
     /// <summary>The message as the rules see it.</summary>
     public QueuedMessage ToQueuedMessage(bool hasLostItsConversation = false) => new()

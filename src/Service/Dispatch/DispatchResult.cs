@@ -7,14 +7,16 @@ namespace Orchestrator.Service.Dispatch;
 /// <param name="Deferred">Held back until a later time.</param>
 /// <param name="Expired">Past their <c>expiresAt</c>.</param>
 /// <param name="Failed">Impossible to deliver.</param>
-public readonly record struct DispatchResult(int Delivered, int Deferred, int Expired, int Failed)
+/// <param name="Cancelled">Called off with the sequence they belong to.</param>
+public readonly record struct DispatchResult(int Delivered, int Deferred, int Expired, int Failed, int Cancelled = 0)
 {
     /// <summary>All that were decided.</summary>
-    public int Decided => Delivered + Deferred + Expired + Failed;
+    public int Decided => Delivered + Deferred + Expired + Failed + Cancelled;
 
     /// <summary>Both results together.</summary>
     public static DispatchResult operator +(DispatchResult left, DispatchResult right) => new(
-        left.Delivered + right.Delivered, left.Deferred + right.Deferred, left.Expired + right.Expired, left.Failed + right.Failed);
+        left.Delivered + right.Delivered, left.Deferred + right.Deferred, left.Expired + right.Expired, left.Failed + right.Failed,
+        left.Cancelled + right.Cancelled);
 }
 
 /// <summary>One pass over the queue.</summary>

@@ -21,9 +21,13 @@ internal sealed class DispatchTransaction(
     /// <summary>The users among the claimed messages whom another dispatcher is serving.</summary>
     public IReadOnlyCollection<string> BusyUsers { get; private set; } = [];
 
-    /// <summary>Claims with the given statement.</summary>
-    public async Task<IReadOnlyList<ClaimedMessage>> ClaimAsync(string query, object parameters) =>
-        (await QueryAsync<ClaimedMessage>(query, parameters)).AsList();
+    /// <summary>Claims with the given statement, and with each message of a sequence the others. Sequences count as one message.</summary>
+    public async Task<IReadOnlyList<ClaimedMessage>> ClaimAsync(string query, object parameters)
+    {
+        var claimed = (await QueryAsync<ClaimedMessage>(query, parameters)).AsList();
+        var leading = claimed.FindAll(m => m.SequenceId is not null);
+        return leading.Count == 0 ? claimed : await ClaimSequencesAsync(claimed, leading);
+    }
 
     /// <summary>Bounds how long the transaction may hold its locks while nothing happens in it.</summary>
     /// <param name="lockTimeout">How long to wait for a lock that somebody else holds, as PostgreSQL writes it.</param>
@@ -50,7 +54,7 @@ internal sealed class DispatchTransaction(
                 continue;
             }
 
-            if (!ofUser.First().UserIsLocked)
+            if (ofUser.Any(m => !m.UserIsLocked))
             {
                 busy.Add(ofUser.Key);
                 continue;
@@ -78,9 +82,9 @@ internal sealed class DispatchTransaction(
             var policy = new DeliveryPolicy(person.Recipient, settings.Rules, load.HigherLanesDue);
             var date = LocalDay.Of(now, person.Recipient.Zone);
             var due = person.Messages.ToDictionary(m => m.Id);
-            var all = person.Messages.Select(m => m.ToQueuedMessage(
-                    hasLostItsConversation: m.ConversationId is not null && !conversations.Contains((m.ConversationId, m.UserId))))
-                .Concat(held.Select(m => m.ToQueuedMessage()));
+            var sequences = person.Messages.Select(m => m.SequenceId).ToHashSet();
+            var all = person.Messages.Select(m => m.AsOne(HasLostItsConversation, settings.Rules))
+                .Concat(ClaimedSequence.TogetherIn(held.Where(m => m.SequenceId is null || !sequences.Contains(m.SequenceId))));
             foreach (var message in DeliveryPolicy.Order(all, now, settings.Rules))
             {
                 if (due.TryGetValue(message.Id, out var claimedMessage))
@@ -89,11 +93,15 @@ internal sealed class DispatchTransaction(
                     policy.Reserve(message, now);
             }
         }
+
+        bool HasLostItsConversation(ClaimedMessage message) =>
+            message.ConversationId is not null && !conversations.Contains((message.ConversationId, message.UserId));
     }
 
-    /// <summary>Ends the message as one that can never be delivered; false where it has left the queue meanwhile.</summary>
+    /// <summary>Ends the message, or its sequence, as one that can never be delivered; false where it has left the queue meanwhile.</summary>
     public async Task<bool> FailAsync(ClaimedMessage message, string detail, Instant now) =>
-        await FinishAsync([message.Id], ["failed"], [Failure.Rejected.Code()], [$"{Failure.Rejected.Sentence()} ({detail})"], now) > 0;
+        await FinishAsync(
+            [.. message.All.Select(m => (m.Id, "failed", Failure.Rejected.Code(), $"{Failure.Rejected.Sentence()} ({detail})"))], now) > 0;
 
     /// <summary>Writes all decisions, set by set.</summary>
     /// <param name="decided">The decisions; may be empty.</param>
@@ -106,61 +114,90 @@ internal sealed class DispatchTransaction(
         if (delivered.Count > 0 && !await DeliverAsync(delivered, clock))
             return false;
 
-        var deferred = decided.Where(d => d.Decision is Decision.Defer).ToList();
+        var deferred = decided.SelectMany(d => d.Decision is Decision.Defer defer ? d.Message.All.Select(m => (m.Id, Defer: defer)) : []).ToList();
         if (deferred.Count > 0)
         {
-            var defers = deferred.ConvertAll(d => (Decision.Defer)d.Decision);
             await ExecuteAsync("DeferMessages", new
             {
-                ids = deferred.ConvertAll(d => d.Message.Id).ToArray(),
-                untils = defers.ConvertAll(d => d.Until).ToArray(),
-                codes = defers.ConvertAll(d => d.By.Code()).ToArray(),
-                sentences = defers.ConvertAll(d => d.By.Sentence()).ToArray(),
+                ids = deferred.ConvertAll(d => d.Id).ToArray(),
+                untils = deferred.ConvertAll(d => d.Defer.Until).ToArray(),
+                codes = deferred.ConvertAll(d => d.Defer.By.Code()).ToArray(),
+                sentences = deferred.ConvertAll(d => d.Defer.By.Sentence()).ToArray(),
                 now,
             });
         }
 
-        var finished = decided.Where(d => d.Decision is Decision.Expire or Decision.Fail).ToList();
-        if (finished.Count > 0)
+        var finished = decided.SelectMany(d => d.Decision switch
         {
-            await FinishAsync(
-                [.. finished.Select(d => d.Message.Id)],
-                [.. finished.Select(d => d.Decision is Decision.Expire ? "expired" : "failed")],
-                [.. finished.Select(d => d.Decision is Decision.Fail f ? f.Because.Code() : Reasons.Expired)],
-                [.. finished.Select(d => d.Decision is Decision.Fail f ? f.Because.Sentence() : Reasons.ExpiredSentence)],
-                now);
-        }
+            Decision.Expire => d.Message.All.Select(m => (m.Id, "expired", Reasons.Expired, Reasons.ExpiredSentence)),
+            Decision.Fail fail => d.Message.All.Select(m => (m.Id, "failed", fail.Because.Code(), fail.Because.Sentence())),
+            Decision.Cancel => d.Message.All.Select(m => (m.Id, "cancelled", Reasons.SequenceBroken, Reasons.SequenceBrokenSentence)),
+            _ => [],
+        }).ToList();
+        if (finished.Count > 0)
+            await FinishAsync(finished, now);
 
         return true;
     }
 
-    private Task<int> FinishAsync(Guid[] ids, string[] statuses, string[] codes, string[] sentences, Instant now) =>
-        ExecuteAsync("FinishMessages", new { ids, statuses, codes, sentences, now });
+    private Task<int> FinishAsync(List<(Guid Id, string Status, string Code, string Sentence)> finished, Instant now) =>
+        ExecuteAsync("FinishMessages", new
+        {
+            ids = finished.ConvertAll(f => f.Id).ToArray(),
+            statuses = finished.ConvertAll(f => f.Status).ToArray(),
+            codes = finished.ConvertAll(f => f.Code).ToArray(),
+            sentences = finished.ConvertAll(f => f.Sentence).ToArray(),
+            now,
+        });
 
-    /// <summary>How many of the decisions are of each kind.</summary>
-    public static DispatchResult Count(IReadOnlyList<Decided> decided) => new(
-        decided.Count(d => d.Decision is Decision.Deliver),
-        decided.Count(d => d.Decision is Decision.Defer),
-        decided.Count(d => d.Decision is Decision.Expire),
-        decided.Count(d => d.Decision is Decision.Fail));
+    /// <summary>How many messages were decided, by what has become of them.</summary>
+    public static DispatchResult Count(IReadOnlyList<Decided> decided)
+    {
+        return new(Of<Decision.Deliver>(), Of<Decision.Defer>(), Of<Decision.Expire>(), Of<Decision.Fail>(), Of<Decision.Cancel>());
+
+        int Of<T>() => decided.Sum(d => d.Decision is T ? d.Message.All.Count : 0);
+    }
+
+    /// <summary>
+    /// Takes the whole sequences of claimed messages. Where somebody else holds a part of one, nothing can be decided about it now, and
+    /// its user counts as busy.
+    /// </summary>
+    private async Task<IReadOnlyList<ClaimedMessage>> ClaimSequencesAsync(List<ClaimedMessage> claimed, List<ClaimedMessage> leading)
+    {
+        var parameters = new
+        {
+            userIds = leading.ConvertAll(m => m.UserId).ToArray(),
+            sequenceIds = leading.ConvertAll(m => m.SequenceId!.Value).ToArray(),
+        };
+        await using var results = await connection.QueryMultipleAsync(new CommandDefinition(
+            Sql.Batch("LockSequences", "LoadSequences"), parameters, transaction, cancellationToken: cancellationToken));
+        var locked = (await results.ReadAsync<Guid>()).ToHashSet();
+        var rows = (await results.ReadAsync<ClaimedMessage>()).ToLookup(m => (m.UserId, m.SequenceId));
+        return claimed.ConvertAll(m => m.SequenceId is null ? m : With(m, ClaimedSequence.Of([.. rows[(m.UserId, m.SequenceId)]])));
+
+        ClaimedMessage With(ClaimedMessage leader, ClaimedSequence sequence) =>
+            leader with { Sequence = sequence, UserIsLocked = leader.UserIsLocked && sequence.Waiting.All(m => locked.Contains(m.Id)) };
+    }
 
     private async Task<bool> DeliverAsync(List<Decided> delivered, DatabaseClock.Reading clock)
     {
         var now = clock.Now;
-        var withoutConversation = delivered.Where(d => d.Message.ConversationId is null).ToList();
+        var messages = delivered.SelectMany(d => d.Message.All.Select((m, place) => (Message: m, d.Date, Place: place))).ToList();
+        var withoutConversation = messages.FindAll(d => d.Message.ConversationId is null);
         var conversationOf = withoutConversation.Count == 0
             ? []
-            : await ActiveConversationsAsync([.. withoutConversation.Select(d => d.Message.UserId)], now);
+            : await ActiveConversationsAsync([.. withoutConversation.Select(d => d.Message.UserId).Distinct()], now);
 
         var rows = await ExecuteAsync("DeliverMessages", new
         {
-            ids = delivered.ConvertAll(d => d.Message.Id).ToArray(),
-            conversationIds = delivered.ConvertAll(d => d.Message.ConversationId ?? conversationOf[d.Message.UserId]).ToArray(),
-            dates = delivered.ConvertAll(d => d.Date).ToArray(),
+            ids = messages.ConvertAll(d => d.Message.Id).ToArray(),
+            conversationIds = messages.ConvertAll(d => d.Message.ConversationId ?? conversationOf[d.Message.UserId]).ToArray(),
+            dates = messages.ConvertAll(d => d.Date).ToArray(),
+            places = messages.ConvertAll(d => d.Place).ToArray(),
             now,
             readAt = clock.ReadAt,
         });
-        return rows == delivered.Count;
+        return rows == messages.Count;
     }
 
     /// <summary>Each user's newest active conversation, created where there is none.</summary>
@@ -182,7 +219,7 @@ internal sealed class DispatchTransaction(
     private async Task<(Dictionary<string, UserRow> Users, ILookup<string, BudgetRow> Budgets, HashSet<(string Id, string UserId)> Conversations)>
         LoadAsync(IReadOnlyList<ClaimedMessage> claimed, string[] userIds)
     {
-        var named = claimed.Where(m => m.ConversationId is not null).Select(m => m.ConversationId!).Distinct().ToArray();
+        var named = claimed.SelectMany(m => m.All).Where(m => m.ConversationId is not null).Select(m => m.ConversationId!).Distinct().ToArray();
         var parameters = new { userIds, conversationIds = named };
         await using var results = await connection.QueryMultipleAsync(new CommandDefinition(
             Sql.Batch("LoadUsers", "LoadBudgets", "CheckConversations"), parameters, transaction, cancellationToken: cancellationToken));

@@ -183,13 +183,16 @@ public sealed class Dispatcher(
             await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
             var batch = new DispatchTransaction(connection, transaction, recipients, settings, cancellationToken);
             await batch.BoundAsync("1s");
+            // Of a sequence several rows are locked, and whoever locks more than one holds the user first.
+            if (message.Sequence is not null)
+                await batch.LockUserAsync(message.UserId);
             var reading = await clock.ReadAsync(connection, cancellationToken);
             if (!await batch.FailAsync(message, DatabaseErrors.Describe(fault), reading.Now))
                 return new Batch(1, default, [message.UserId], [], reading.Now);
 
             await transaction.CommitAsync(cancellationToken);
             Log.MessageFailed(logger, message.Id, message.UserId, Failure.Rejected.Code());
-            var result = new DispatchResult(0, 0, 0, 1);
+            var result = new DispatchResult(0, 0, 0, message.All.Count);
             await RecordAsync(connection, result, reading.Now, cancellationToken);
             return new Batch(1, result, [], [], reading.Now);
         }
@@ -225,7 +228,7 @@ public sealed class Dispatcher(
         if (!logger.IsEnabled(LogLevel.Warning))
             return;
 
-        foreach (var (message, decision, _) in decided)
+        foreach (var (message, decision) in decided.SelectMany(d => d.Message.All.Select(m => (m, d.Decision))))
         {
             switch (decision)
             {
@@ -246,6 +249,9 @@ public sealed class Dispatcher(
                     break;
                 case Decision.Fail fail:
                     Log.MessageFailed(logger, message.Id, message.UserId, fail.Because.Code());
+                    break;
+                case Decision.Cancel:
+                    Log.MessageCancelled(logger, message.Id, message.UserId, Reasons.SequenceBroken);
                     break;
             }
         }

@@ -40,6 +40,16 @@ internal sealed class JsonFields
         faults.Add(fault);
     }
 
+    /// <summary>Takes over the faults of an object that is the value of a field.</summary>
+    public void Adopt(string name, JsonFields value)
+    {
+        foreach (var (field, faults) in value.Faults())
+        {
+            foreach (var fault in faults)
+                Fault(field == "$" ? name : $"{name}.{field}", fault);
+        }
+    }
+
     /// <summary>A string of 1 to <paramref name="longest"/> characters; null where it is absent or wrong.</summary>
     public string? Text(string name, int longest, bool required = false)
     {
@@ -77,6 +87,17 @@ internal sealed class JsonFields
         }
 
         Fault(name, "must be a time such as 2025-10-15T12:00:00Z");
+        return null;
+    }
+
+    /// <summary>A whole number within the bounds; null where it is absent or wrong.</summary>
+    public int? Number(string name, int least, int most, bool required = false)
+    {
+        if (Take(name, required) is not { } value)
+            return null;
+        if (value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out var number) && number >= least && number <= most)
+            return number;
+        Fault(name, $"must be a whole number from {least} to {most}");
         return null;
     }
 

@@ -66,6 +66,11 @@ public sealed record Problem(int Status, string Code, string Title, string? Deta
         409, "idempotency_key_running", "The first request with this idempotency key is still running.", "Ask again in a moment.")
     { RetryAfter = 1 };
 
+    /// <summary>The message does not fit what has arrived of its sequence.</summary>
+    public static Problem SequenceConflict(string field, string fault) => new(
+        422, "sequence_conflict", "The sequence does not take this message.", "See errors, by field.")
+    { Errors = new Dictionary<string, string[]> { [field] = [fault] } };
+
     /// <summary>The message needs a model, and none is configured.</summary>
     public static Problem ModelNotConfigured() => new(
         422, "model_not_configured", "The message cannot be written.",

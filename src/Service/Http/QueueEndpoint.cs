@@ -13,10 +13,11 @@ public sealed class QueueEndpoint(Requests requests, Dispatcher dispatcher)
         {
             var pass = await dispatcher.RunOnceAsync(cancellationToken);
             return JsonResults.Ok(new Answer(
-                "Queue processed successfully", pass.At, pass.Result.Delivered, pass.Result.Deferred, pass.Result.Expired, pass.Result.Failed));
+                "Queue processed successfully", pass.At, pass.Result.Delivered, pass.Result.Deferred, pass.Result.Expired, pass.Result.Failed,
+                pass.Result.Cancelled));
         });
 
-    private sealed record Answer(string Message, Instant LastProcessTime, int Delivered, int Deferred, int Expired, int Failed)
+    private sealed record Answer(string Message, Instant LastProcessTime, int Delivered, int Deferred, int Expired, int Failed, int Cancelled)
     {
         public bool Success { get; } = true;
     }

@@ -12,9 +12,12 @@ public sealed record ScheduleAnswer
     /// <summary>Always true: a refusal is a problem, not an answer.</summary>
     public bool Success { get; } = true;
 
-    /// <summary>The message's id; null in a dry run, which stores none.</summary>
+    /// <summary>The message's id, of several the first one's; null in a dry run, which stores none.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.Never)]
     public required Guid? MessageId { get; init; }
+
+    /// <summary>The ids of all messages of the request, in order; null where it was for one message, and in a dry run.</summary>
+    public IReadOnlyList<Guid>? MessageIds { get; init; }
 
     /// <summary><c>queued</c>; or what has become of an urgent message already.</summary>
     public required string Status { get; init; }

@@ -12,10 +12,13 @@ public sealed record ScheduleRequest
     /// <summary>Which agent says it.</summary>
     public required string AgentId { get; init; }
 
-    /// <summary>What it says: a JSON object as text.</summary>
+    /// <summary>What it says: a JSON object as text. Of several messages in one request, what the first says.</summary>
     public required string MessageData { get; init; }
 
-    /// <summary>Whether <see cref="MessageData"/> holds a <c>content</c> string.</summary>
+    /// <summary>What the messages after the first say, with which they make a sequence; null: the request is for one message.</summary>
+    public IReadOnlyList<string>? Following { get; init; }
+
+    /// <summary>Whether <see cref="MessageData"/>, and each of <see cref="Following"/>, holds a <c>content</c> string.</summary>
     public required bool HasContent { get; init; }
 
     /// <summary>The lane.</summary>
@@ -35,4 +38,10 @@ public sealed record ScheduleRequest
 
     /// <summary>Never at or after this time; null: never expires.</summary>
     public Instant? ExpiresAt { get; init; }
+
+    /// <summary>What it is about: it supersedes what still waits of the same user and topic. Null: nothing.</summary>
+    public string? Topic { get; init; }
+
+    /// <summary>Its place in a sequence that comes in several requests; null: none.</summary>
+    public SequencePlace? Sequence { get; init; }
 }

@@ -26,7 +26,7 @@ public sealed class Scheduler(
     /// <summary>How long a key stands for its message after that has left the queue.</summary>
     private static readonly Duration KeyLife = Duration.FromHours(24);
 
-    /// <summary>Queues the message.</summary>
+    /// <summary>Queues the message, or the messages of one request.</summary>
     /// <param name="request">The checked request.</param>
     /// <param name="key">The <c>Idempotency-Key</c>; null: none.</param>
     /// <param name="dryRun">Whether to answer the same and store nothing.</param>
@@ -45,44 +45,103 @@ public sealed class Scheduler(
         var hash = HashOf(known);
         for (var attempt = 0; attempt < MostAttempts; attempt++)
         {
-            var context = await SchedulingContext.LoadAsync(
-                connection, clock, known, dryRun ? null : key, settings.Rules.BusyAbove, cancellationToken);
-            if (context.Key is { MessageIsGone: true })
-            {
-                await connection.ExecuteAsync(new CommandDefinition(Sql.Query("FreeKey"), new { key }, cancellationToken: cancellationToken));
-                continue;
-            }
-
-            if (context.Key is { } earlier && !(earlier.FinishedAt + KeyLife <= context.Now))
-                return Replay(earlier, hash, context.Now);
-            if (context.User is null || context.ConversationIsUnknown)
-                return Refuse(request, userIsKnown: context.User is not null);
-            if (request.ExpiresAt <= context.Now)
-                return new ScheduleOutcome.Refused(Problem.InvalidRequest("expiresAt", "is already past"));
-
-            var plan = Plan(known, context);
-            if (dryRun)
-                return new ScheduleOutcome.Answered((plan.Answer with { MessageId = null, DryRun = true }).ToJson(), Replayed: false);
-
-            try
-            {
-                if (await InsertAsync(connection, known, context, plan, key, hash, cancellationToken))
-                    return await AnswerAsync(connection, known, context, plan, key, cancellationToken);
-            }
-            catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.ForeignKeyViolation)
-            {
-                // Deleted between the look and the insert.
-                return Refuse(request, userIsKnown: false);
-            }
-            catch (PostgresException e) when (DatabaseErrors.IsRefusedData(e))
-            {
-                return new ScheduleOutcome.Refused(Problem.InvalidRequest("messageData", "holds a value that cannot be stored, such as a number beyond all bounds"));
-            }
-
-            // Another request took the key between the look and the insert: look again.
+            var (outcome, stored) = await TryAsync(connection, known, key, hash, dryRun, cancellationToken);
+            if (outcome is not null)
+                return outcome;
+            if (stored is not null)
+                return await AnswerAsync(connection, known, stored, key, cancellationToken);
+            // Another request took the key between the look and the insert, or its message is gone: look again.
         }
 
         return new ScheduleOutcome.Refused(Problem.IdempotencyKeyRunning());
+    }
+
+    /// <summary>Looks, plans and stores; neither an outcome nor anything stored where it has to be tried again.</summary>
+    private async Task<(ScheduleOutcome? Outcome, Stored? Stored)> TryAsync(
+        NpgsqlConnection connection, ScheduleRequest request, string? key, byte[] hash, bool dryRun, CancellationToken cancellationToken)
+    {
+        await using var turn = TakesTurn(request) && !dryRun ? await TakeTurnAsync(connection, request.UserId, cancellationToken) : null;
+        var context = await SchedulingContext.LoadAsync(
+            connection, clock, request, dryRun ? null : key, settings.Rules.BusyAbove, cancellationToken);
+        if (context.Key is { MessageIsGone: true })
+        {
+            await connection.ExecuteAsync(new CommandDefinition(Sql.Query("FreeKey"), new { key }, cancellationToken: cancellationToken));
+            if (turn is not null)
+                await turn.CommitAsync(cancellationToken);
+            return default;
+        }
+
+        if (context.Key is { } earlier && !(earlier.FinishedAt + KeyLife <= context.Now))
+            return (Replay(earlier, hash, context.Now), null);
+        if (Refusal(request, context) is { } refusal)
+            return (refusal, null);
+
+        var plan = MessagePlan.Make(request, context, recipients, settings);
+        if (dryRun)
+            return (new ScheduleOutcome.Answered((plan.Answer with { MessageId = null, MessageIds = null, DryRun = true }).ToJson(), Replayed: false), null);
+
+        try
+        {
+            if (!await InsertAsync(connection, request, context, plan, key, hash, cancellationToken))
+                return default;
+            if (turn is not null)
+            {
+                var superseded = await FitInAsync(connection, request, context, plan, cancellationToken);
+                await turn.CommitAsync(cancellationToken);
+                foreach (var id in superseded)
+                    Log.MessageSuperseded(logger, id, request.UserId, plan.Ids[0]);
+            }
+
+            foreach (var id in plan.Ids)
+                Log.MessageQueued(logger, id, plan.Answer.ScheduledFor);
+            return (null, new Stored(context, plan));
+        }
+        catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.ForeignKeyViolation)
+        {
+            // Deleted between the look and the insert.
+            return (Refuse(request, userIsKnown: false), null);
+        }
+        catch (PostgresException e) when (DatabaseErrors.IsRefusedData(e))
+        {
+            return (new ScheduleOutcome.Refused(
+                Problem.InvalidRequest("messageData", "holds a value that cannot be stored, such as a number beyond all bounds")), null);
+        }
+    }
+
+    /// <summary>
+    /// Whether the request bears on other messages of its user. Then it is stored in the user's turn: no two such requests for one user
+    /// run at once, and none runs while a dispatch decides for that user.
+    /// </summary>
+    private static bool TakesTurn(ScheduleRequest request) =>
+        request.Topic is not null || request.Sequence is not null || request.Following is not null;
+
+    private static async Task<NpgsqlTransaction> TakeTurnAsync(NpgsqlConnection connection, string userId, CancellationToken cancellationToken)
+    {
+        var transaction = await connection.BeginTransactionAsync(cancellationToken);
+        await connection.ExecuteAsync(new CommandDefinition(
+            Sql.Batch("BoundTransaction", "LockUser"), new { lockTimeout = "5s", userId }, transaction, cancellationToken: cancellationToken));
+        return transaction;
+    }
+
+    /// <summary>Why the request cannot be taken as things stand; null: it can.</summary>
+    private static ScheduleOutcome.Refused? Refusal(ScheduleRequest request, SchedulingContext context)
+    {
+        if (context.User is null || context.ConversationIsUnknown)
+            return Refuse(request, userIsKnown: context.User is not null);
+        if (request.ExpiresAt <= context.Now)
+            return new(Problem.InvalidRequest("expiresAt", "is already past"));
+        if (request.Sequence is not { } place || context.Sequence.Count == 0)
+            return null;
+
+        var sequence = ClaimedSequence.Of(context.Sequence).State;
+        return sequence.ConflictWith(place.Position, place.Total) switch
+        {
+            null => null,
+            SequenceConflict.Ended => new(Problem.SequenceConflict("sequence.id", "is that of a sequence that has ended; use a new one")),
+            SequenceConflict.TotalDiffers => new(Problem.SequenceConflict("sequence.total", $"was {sequence.Total} in earlier messages")),
+            SequenceConflict.PositionTaken => new(Problem.SequenceConflict("sequence.position", "is taken by another message")),
+            var other => throw new InvalidOperationException($"Unknown conflict {other}."),
+        };
     }
 
     private static ScheduleOutcome.Refused Refuse(ScheduleRequest request, bool userIsKnown) => new(
@@ -99,56 +158,24 @@ public sealed class Scheduler(
         return request with { UserId = userId, ConversationId = conversationId };
     }
 
-    /// <summary>Decides the message as a dispatch would, behind everything of the user's that goes before it.</summary>
-    private MessagePlan Plan(ScheduleRequest request, SchedulingContext context)
-    {
-        var now = context.Now;
-        var recipient = recipients.Create(context.User!, context.Budgets, context.HasHigherLaneWaiting);
-        var message = new QueuedMessage
-        {
-            Id = Guid.CreateVersion7(),
-            Lane = request.Lane,
-            CreatedAt = now,
-            ScheduledFor = now,
-            NotBefore = request.ScheduledFor,
-            ExpiresAt = request.ExpiresAt,
-            CanDelay = request.CanDelay,
-            HasContent = true,
-        };
-        if (message.Lane >= Lane.Medium && message.CanDelay)
-        {
-            var hours = context.BestHours.Count > 0 ? context.BestHours : BestTime.LearnHours(context.Inbound, recipient.Zone);
-            message = message with { BestAt = BestTime.Choose(message.EligibleAt, hours, recipient, settings.Rules) };
-        }
-
-        var policy = new DeliveryPolicy(recipient, settings.Rules, context.HigherLanesDue);
-        foreach (var waiting in DeliveryPolicy.Order(context.Waiting.Select(m => m.ToQueuedMessage()), now, settings.Rules))
-            policy.Reserve(waiting, now);
-
-        var decision = policy.Decide(message, now);
-        return decision switch
-        {
-            Decision.Defer defer => new(message, defer.By, ScheduleAnswer.From(message.Id, "queued", defer.Until, defer.By.Code())),
-            Decision.Fail fail => new(message, null, ScheduleAnswer.From(message.Id, "queued", now, fail.Because.Code())),
-            _ => new(message, null, ScheduleAnswer.From(message.Id, request.Lane == Lane.Urgent ? "sent" : "queued", now, null)),
-        };
-    }
-
-    /// <summary>Stores the message and takes its key in one transaction; false where the key is taken.</summary>
-    private async Task<bool> InsertAsync(
+    /// <summary>Stores the message or messages and takes the key, all or nothing; false where the key is taken.</summary>
+    private static async Task<bool> InsertAsync(
         NpgsqlConnection connection, ScheduleRequest request, SchedulingContext context, MessagePlan plan, string? key, byte[] hash,
         CancellationToken cancellationToken)
     {
+        var total = request.Sequence?.Total ?? (request.Following is null ? null : plan.Ids.Count);
         var inserted = await connection.QueryAsync<Guid>(new CommandDefinition(
-            Sql.Query("InsertMessage"),
+            Sql.Query(TakesTurn(request) ? "InsertMessages" : "InsertMessage"),
             new
             {
-                id = plan.Message.Id,
+                id = plan.Ids[0],
+                ids = plan.Ids.ToArray(),
                 userId = request.UserId,
                 agentId = request.AgentId,
                 messageData = request.MessageData,
+                messages = (string[])[request.MessageData, .. request.Following ?? []],
                 scheduledFor = plan.Answer.ScheduledFor,
-                priority = request.Lane.Name(),
+                priority = plan.Message.Lane.Name(),
                 conversationId = context.ConversationId,
                 requiresFreshContext = request.RequiresFreshContext,
                 canDelay = request.CanDelay,
@@ -158,26 +185,66 @@ public sealed class Scheduler(
                 code = plan.HeldBy?.Code(),
                 sentence = plan.HeldBy?.Sentence(),
                 now = context.Now,
+                topic = request.Topic,
+                sequenceId = plan.SequenceId,
+                sequenceKey = request.Sequence?.Id,
+                positions = plan.Ids.Select((_, index) => plan.SequenceId is null ? (int?)null : request.Sequence?.Position ?? index + 1).ToArray(),
+                sequenceTotal = total,
                 key,
                 requestHash = hash,
                 // An urgent message's answer is final after its dispatch. Where that is never heard of, this one stands.
-                runningUntil = request.Lane == Lane.Urgent ? context.Now + LongestRun : context.Now,
+                runningUntil = plan.IsUrgent ? context.Now + LongestRun : context.Now,
                 answer = (plan.Answer with { Status = "queued" }).ToJson(),
             },
             cancellationToken: cancellationToken));
-        if (!inserted.Any())
-            return false;
+        return inserted.Any();
+    }
 
-        Log.MessageQueued(logger, plan.Message.Id, plan.Answer.ScheduledFor);
-        return true;
+    /// <summary>Moves the rest of the sequence to the new slot, and ends what the message supersedes.</summary>
+    /// <returns>The ids of the messages superseded.</returns>
+    private static async Task<IEnumerable<Guid>> FitInAsync(
+        NpgsqlConnection connection, ScheduleRequest request, SchedulingContext context, MessagePlan plan, CancellationToken cancellationToken)
+    {
+        if (context.Sequence.Count > 0)
+        {
+            await connection.ExecuteAsync(new CommandDefinition(
+                Sql.Query("RescheduleSequence"),
+                new
+                {
+                    id = plan.Ids[0],
+                    request.UserId,
+                    plan.SequenceId,
+                    priority = plan.Message.Lane.Name(),
+                    plan.Answer.ScheduledFor,
+                    code = plan.HeldBy?.Code(),
+                    sentence = plan.HeldBy?.Sentence(),
+                    plan.Message.BestAt,
+                    context.Now,
+                },
+                cancellationToken: cancellationToken));
+        }
+
+        return request.Topic is null ? [] : await connection.QueryAsync<Guid>(new CommandDefinition(
+            Sql.Query("SupersedeMessages"),
+            new
+            {
+                by = plan.Ids[0],
+                request.UserId,
+                request.Topic,
+                plan.SequenceId,
+                code = Reasons.NewerTopic,
+                sentence = Reasons.NewerTopicSentence,
+                context.Now,
+            },
+            cancellationToken: cancellationToken));
     }
 
     private async Task<ScheduleOutcome> AnswerAsync(
-        NpgsqlConnection connection, ScheduleRequest request, SchedulingContext context, MessagePlan plan, string? key,
-        CancellationToken cancellationToken)
+        NpgsqlConnection connection, ScheduleRequest request, Stored stored, string? key, CancellationToken cancellationToken)
     {
+        var (context, plan) = stored;
         var answer = (plan.Answer with { Status = "queued" }).ToJson();
-        if (request.Lane != Lane.Urgent)
+        if (!plan.IsUrgent)
             return new ScheduleOutcome.Answered(answer, Replayed: false);
 
         try
@@ -186,18 +253,19 @@ public sealed class Scheduler(
             await connection.CloseAsync();
             if (plan.HeldBy is null || context.Waiting.Any(m => m.ScheduledFor <= context.Now))
                 await dispatcher.DispatchUserAsync(request.UserId, cancellationToken);
-            answer = (await ReadStateAsync(connection, plan.Message.Id, cancellationToken)).ToJson();
+            var state = await ReadStateAsync(connection, plan.Ids[0], cancellationToken);
+            answer = (state with { MessageIds = plan.Answer.MessageIds }).ToJson();
             if (key is not null)
             {
                 var now = (await clock.ReadAsync(connection, cancellationToken)).Now;
                 answer = await connection.QuerySingleAsync<string>(new CommandDefinition(Sql.Query("StoreAnswer"),
-                    new { key, messageId = plan.Message.Id, answer, now }, cancellationToken: cancellationToken));
+                    new { key, messageId = plan.Ids[0], answer, now }, cancellationToken: cancellationToken));
             }
         }
         catch (Exception e) when (e is not OperationCanceledException)
         {
             // Whatever went wrong: the message is stored, and a 200 says so; the next dispatch takes it.
-            Log.UrgentLeftToNextDispatch(logger, e, plan.Message.Id);
+            Log.UrgentLeftToNextDispatch(logger, e, plan.Ids[0]);
         }
 
         return new ScheduleOutcome.Answered(answer, Replayed: false);
@@ -219,11 +287,8 @@ public sealed class Scheduler(
     private static byte[] HashOf(ScheduleRequest request) =>
         SHA256.HashData(JsonSerializer.SerializeToUtf8Bytes(request, ScheduleAnswer.Json));
 
-    /// <summary>A message about to be stored.</summary>
-    /// <param name="Message">As the rules see it.</param>
-    /// <param name="HeldBy">The first rule that holds it back; null: none does.</param>
-    /// <param name="Answer">What its caller is told.</param>
-    private sealed record MessagePlan(QueuedMessage Message, Hold? HeldBy, ScheduleAnswer Answer);
+    /// <summary>What a request has stored, and what was known when it did.</summary>
+    private sealed record Stored(SchedulingContext Context, MessagePlan Plan);
 
     private sealed record MessageState
     {

@@ -7,7 +7,7 @@ using Orchestrator.Service.Postgres;
 
 namespace Orchestrator.Service.Scheduling;
 
-/// <summary>What is known of a user when a message for them is scheduled: read in one round trip, under no lock.</summary>
+/// <summary>What is known of a user when a message for them is scheduled: read in one round trip.</summary>
 internal sealed record SchedulingContext
 {
     /// <summary>How many messages already waiting are looked at; behind more than these, the predicted time is the earliest possible.</summary>
@@ -41,9 +41,8 @@ internal sealed record SchedulingContext
     /// <summary>How many messages of higher lanes are due; read for low messages only.</summary>
     public int HigherLanesDue { get; init; }
 
-    /// <summary>Whether a message of a higher lane than low waits for the user.</summary>
-    public bool HasHigherLaneWaiting =>
-        Waiting.Any(m => m.Priority != Lane.Low.Name() && (m.NotBefore is null || m.NotBefore <= Now));
+    /// <summary>What has arrived of the sequence that the request names, in order; empty where nothing has, or it names none.</summary>
+    public required IReadOnlyList<ClaimedMessage> Sequence { get; init; }
 
     public static async Task<SchedulingContext> LoadAsync(
         NpgsqlConnection connection, DatabaseClock clock, ScheduleRequest request, string? key, int busyAbove, CancellationToken cancellationToken)
@@ -56,6 +55,8 @@ internal sealed record SchedulingContext
             lanes = Lanes.Names.Take((int)request.Lane + 1).ToArray(),
             limit = MostWaiting,
             key,
+            request.AgentId,
+            sequenceKey = request.Sequence?.Id,
         };
         // Each statement is planned anew, which costs more than running it: only what the request calls for is asked.
         var seeksBestTime = request.Lane >= Lane.Medium && request.CanDelay;
@@ -66,6 +67,8 @@ internal sealed record SchedulingContext
             statements.Add("LoadAnswerTimes");
         if (key is not null)
             statements.Add("FindIdempotencyKey");
+        if (request.Sequence is not null)
+            statements.Add("FindSequence");
 
         SchedulingContext context;
         await using (var results = await connection.QueryMultipleAsync(
@@ -88,6 +91,7 @@ internal sealed record SchedulingContext
                 ConversationId = conversation?.Id,
                 ConversationIsUnknown = namesConversation && conversation is null,
                 Key = key is null ? null : await results.ReadSingleOrDefaultAsync<IdempotencyKeyRow>(),
+                Sequence = request.Sequence is null ? [] : (await results.ReadAsync<ClaimedMessage>()).AsList(),
             };
         }
 

@@ -1,0 +1,8 @@
+-- Locks what waits of sequences of which a dispatch has claimed a message. What somebody else holds is skipped, never waited for.
+SELECT held.id
+FROM unnest(@userIds::text[], @sequenceIds::uuid[]) AS wanted (user_id, sequence_id)
+CROSS JOIN LATERAL (
+  SELECT w.id FROM waiting_messages w
+  WHERE w.sequence_id = wanted.sequence_id AND w.user_id = wanted.user_id::external_id
+  FOR UPDATE SKIP LOCKED
+) AS held

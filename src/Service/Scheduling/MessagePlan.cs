@@ -1,0 +1,103 @@
+using NodaTime;
+using Orchestrator.Core;
+using Orchestrator.Service.Configuration;
+using Orchestrator.Service.Dispatch;
+
+namespace Orchestrator.Service.Scheduling;
+
+/// <summary>What is about to be stored for a request, and what its caller is told.</summary>
+internal sealed record MessagePlan
+{
+    /// <summary>The ids of the new messages, ascending in their order; at least one.</summary>
+    public required IReadOnlyList<Guid> Ids { get; init; }
+
+    /// <summary>The new message, or the sequence it belongs to, as the rules see it.</summary>
+    public required QueuedMessage Message { get; init; }
+
+    /// <summary>The first rule that holds it back; null: none does.</summary>
+    public Hold? HeldBy { get; init; }
+
+    /// <summary>What the caller is told, before any dispatch.</summary>
+    public required ScheduleAnswer Answer { get; init; }
+
+    /// <summary>The sequence of the new messages; null: none.</summary>
+    public Guid? SequenceId { get; init; }
+
+    /// <summary>Whether it is to be dispatched inside the request: urgent, and nothing of it is missing.</summary>
+    public bool IsUrgent => Message is { Lane: Lane.Urgent, CompleteBy: null };
+
+    /// <summary>Decides the message as a dispatch would, behind everything of the user's that goes before it.</summary>
+    /// <param name="request">The request, with ids as the database spells them.</param>
+    /// <param name="context">What is known of its user.</param>
+    /// <param name="recipients">Reads the user as the rules see them.</param>
+    /// <param name="settings">The rules.</param>
+    public static MessagePlan Make(ScheduleRequest request, SchedulingContext context, Recipients recipients, Settings settings)
+    {
+        var now = context.Now;
+        Guid[] ids = [.. Enumerable.Range(0, 1 + (request.Following?.Count ?? 0)).Select(_ => Guid.CreateVersion7()).Order()];
+        var message = new QueuedMessage
+        {
+            Id = ids[0],
+            Lane = request.Lane,
+            CreatedAt = now,
+            ScheduledFor = now,
+            NotBefore = request.ScheduledFor,
+            ExpiresAt = request.ExpiresAt,
+            CanDelay = request.CanDelay,
+            HasContent = request.HasContent,
+        };
+        if (request.Sequence is { } place)
+            message = AsOne(message, place, context, settings.Rules);
+        Guid? sequenceId = request.Sequence is null && request.Following is null ? null
+            : context.Sequence.Count > 0 ? context.Sequence[0].SequenceId : Guid.CreateVersion7();
+
+        var waiting = Remaining(request, context);
+        var recipient = recipients.Create(context.User!, context.Budgets, HasHigherLane(waiting, now));
+        if (message is { Lane: >= Lane.Medium, CanDelay: true, CompleteBy: null })
+        {
+            var hours = context.BestHours.Count > 0 ? context.BestHours : BestTime.LearnHours(context.Inbound, recipient.Zone);
+            message = message with { BestAt = BestTime.Choose(message.EligibleAt, hours, recipient, settings.Rules) };
+        }
+
+        var policy = new DeliveryPolicy(recipient, settings.Rules, context.HigherLanesDue);
+        foreach (var before in DeliveryPolicy.Order(ClaimedSequence.TogetherIn(waiting).Where(m => m.Lane <= message.Lane), now, settings.Rules))
+            policy.Reserve(before, now);
+
+        var decision = policy.Decide(message, now);
+        var answer = decision switch
+        {
+            Decision.Defer defer => ScheduleAnswer.From(ids[0], "queued", defer.Until, defer.By.Code()),
+            Decision.Fail fail => ScheduleAnswer.From(ids[0], "queued", now, fail.Because.Code()),
+            Decision.Expire => ScheduleAnswer.From(ids[0], "queued", now, Reasons.Expired),
+            _ => ScheduleAnswer.From(ids[0], message.Lane == Lane.Urgent ? "sent" : "queued", now, null),
+        };
+        return new MessagePlan
+        {
+            Ids = ids,
+            Message = message,
+            HeldBy = (decision as Decision.Defer)?.By,
+            Answer = answer with { MessageIds = request.Following is null ? null : ids },
+            SequenceId = sequenceId,
+        };
+    }
+
+    /// <summary>The sequence with the new message in its place.</summary>
+    private static QueuedMessage AsOne(QueuedMessage message, SequencePlace place, SchedulingContext context, DeliveryRules rules)
+    {
+        var arrived = context.Sequence.Count > 0 ? ClaimedSequence.Of(context.Sequence) : new ClaimedSequence(new Sequence([]), []);
+        var members = arrived.State.Members.Append(new SequenceMember(place.Position, place.Total, context.Now, SequenceMemberState.Waiting));
+        return new Sequence([.. members]).AsOne([message, .. arrived.Waiting.Select(m => m.ToQueuedMessage())], rules);
+    }
+
+    /// <summary>What waits besides the message's own sequence and what it supersedes.</summary>
+    private static List<ClaimedMessage> Remaining(ScheduleRequest request, SchedulingContext context)
+    {
+        var own = context.Sequence.Select(m => m.SequenceId).FirstOrDefault();
+        var superseded = context.Waiting.Where(m => request.Topic is not null && m.Topic == request.Topic).ToList();
+        var goes = superseded.Select(m => m.SequenceId).Append(own).Where(id => id is not null).ToHashSet();
+        return [.. context.Waiting.Except(superseded).Where(m => !goes.Contains(m.SequenceId))];
+    }
+
+    private static bool HasHigherLane(IEnumerable<ClaimedMessage> waiting, Instant now) => waiting.Any(m =>
+        m.Priority != Lane.Low.Name() && (m.NotBefore is null || m.NotBefore <= now) && m.Reason != Hold.SequenceUnfinished.Code());
+}
