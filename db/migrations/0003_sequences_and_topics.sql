@@ -32,6 +32,12 @@ CREATE OR REPLACE VIEW waiting_messages WITH (security_invoker = true) AS
   FROM message_queue q
   WHERE q.status = 'queued';
 
+-- Whether two messages are parts of one sequence, which counts as one for the time between two SMS.
+CREATE FUNCTION same_sequence(one uuid, other uuid) RETURNS boolean LANGUAGE sql STABLE
+  RETURN EXISTS (
+    SELECT FROM message_queue a JOIN message_queue b ON b.sequence_id = a.sequence_id AND b.user_id = a.user_id
+    WHERE a.id = one AND b.id = other);
+
 -- The messages of sequences as the rules see them, whatever has become of them.
 CREATE VIEW sequence_messages WITH (security_invoker = true) AS
   SELECT id, user_id, agent_id, status, priority, plain_time(scheduled_for) AS scheduled_for,

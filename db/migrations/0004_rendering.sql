@@ -9,19 +9,6 @@ COMMENT ON COLUMN message_queue.judged_at IS 'The newest inbound message that th
 COMMENT ON COLUMN message_queue.render_attempts IS 'How often in a row the model failed for this message';
 COMMENT ON COLUMN message_queue.render_claim IS 'Who is asking the model about it, until scheduled_for; a later claim takes it over';
 
--- As before, and what the model has to do with it.
-CREATE OR REPLACE VIEW waiting_messages WITH (security_invoker = true) AS
-  SELECT q.id, q.user_id, q.priority, q.scheduled_for, plain_time(coalesce(q.created_at, q.scheduled_for)) AS created_at,
-    plain_time(q.not_before) AS not_before, plain_time(q.expires_at) AS expires_at, plain_time(q.best_at) AS best_at,
-    q.can_delay, q.conversation_context_id, q.reason, coalesce(q.requires_fresh_context, false) AS requires_fresh_context,
-    coalesce(nullif(q.final_message, ''), message_text(q.message_data), '') <> '' AS has_content,
-    q.sequence_id, q.topic,
-    q.sequence_id IS NULL OR NOT EXISTS (
-      SELECT FROM message_queue o
-      WHERE o.sequence_id = q.sequence_id AND o.user_id = q.user_id AND o.status = 'queued' AND o.id < q.id) AS leads
-  FROM message_queue q
-  WHERE q.status = 'queued';
-
 -- One row a day, in UTC.
 CREATE TABLE model_spending (
   day date PRIMARY KEY,

@@ -16,6 +16,13 @@ public abstract record Decision
         public static Deliver Now { get; } = new();
     }
 
+    /// <summary>It would go now, but a model must write or judge it first; then it is decided again.</summary>
+    public sealed record Render : Decision
+    {
+        /// <summary>The only instance.</summary>
+        public static Render Now { get; } = new();
+    }
+
     /// <summary>Hold it back and decide again at <paramref name="Until"/>.</summary>
     /// <param name="By">The first rule that holds it back.</param>
     /// <param name="Until">The first instant at which every rule allows it, or at which it expires if that comes first.</param>

@@ -39,7 +39,7 @@ public sealed class DeliveryPolicy(Recipient recipient, DeliveryRules rules, int
         if (FirstHold(message, now, now) is not { } hold)
         {
             _timeline.Add(now);
-            return Decision.Deliver.Now;
+            return message.NeedsModel ? Decision.Render.Now : Decision.Deliver.Now;
         }
 
         var until = FirstAllowed(message, now, now);
@@ -70,7 +70,7 @@ public sealed class DeliveryPolicy(Recipient recipient, DeliveryRules rules, int
         !recipient.HasPhoneNumber ? Failure.NoPhoneNumber
         : recipient.OptedOut ? Failure.OptedOut
         : message.HasLostItsConversation ? Failure.ConversationNotFound
-        : !message.HasContent ? Failure.NoContent
+        : !message.HasContent && !message.NeedsModel ? Failure.NoContent
         : null;
 
     /// <summary>The first instant at or after <paramref name="from"/> at which no rule holds the message back.</summary>

@@ -32,6 +32,9 @@ public sealed record QueuedMessage
     /// <summary>Whether there is a text to deliver.</summary>
     public bool HasContent { get; init; } = true;
 
+    /// <summary>Whether a model has to write it, or to judge whether it still makes sense, before it may go.</summary>
+    public bool NeedsModel { get; init; }
+
     /// <summary>Whether the message names a conversation that does not exist any more.</summary>
     public bool HasLostItsConversation { get; init; }
 

@@ -27,6 +27,30 @@ public static class Reasons
     /// <summary>The same in a sentence.</summary>
     public const string SequenceBrokenSentence = "Another message of the sequence has ended without being delivered.";
 
+    /// <summary>The code of what a model is writing or judging.</summary>
+    public const string Rendering = "rendering";
+
+    /// <summary>The same in a sentence.</summary>
+    public const string RenderingSentence = "A model writes the message, or judges whether it still makes sense, before it goes out.";
+
+    /// <summary>The code of what waits for a model that has failed.</summary>
+    public const string ModelUnavailable = "model_unavailable";
+
+    /// <summary>The same in a sentence.</summary>
+    public const string ModelUnavailableSentence = "The model failed; it is asked again.";
+
+    /// <summary>The code of what makes no sense any more.</summary>
+    public const string Stale = "stale";
+
+    /// <summary>The same in a sentence.</summary>
+    public const string StaleSentence = "What was said since the message was queued has overtaken it.";
+
+    /// <summary>The code of what a model could not write.</summary>
+    public const string NotRendered = "not_rendered";
+
+    /// <summary>The same in a sentence.</summary>
+    public const string NotRenderedSentence = "The model could not write the message.";
+
     /// <summary>The code of the rule.</summary>
     public static string Code(this Hold hold) => hold switch
     {
@@ -90,6 +114,10 @@ public static class Reasons
                 Expired => ExpiredSentence,
                 NewerTopic => NewerTopicSentence,
                 SequenceBroken => SequenceBrokenSentence,
+                Rendering => RenderingSentence,
+                ModelUnavailable => ModelUnavailableSentence,
+                Stale => StaleSentence,
+                NotRendered => NotRenderedSentence,
                 _ => null,
             };
 }

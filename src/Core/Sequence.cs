@@ -55,6 +55,7 @@ public sealed record Sequence(IReadOnlyList<SequenceMember> Members)
         CanDelay = messages.All(m => m.CanDelay),
         BestAt = messages.Max(m => m.BestAt),
         HasContent = messages.All(m => m.HasContent),
+        NeedsModel = messages.Any(m => m.NeedsModel),
         HasLostItsConversation = messages.Any(m => m.HasLostItsConversation),
         HasBeenHeld = messages.Any(m => m.HasBeenHeld),
     };

@@ -25,7 +25,7 @@ internal static class Welcome
 
               Not configured:
                 SMS       {{Sms(settings)}}
-                Model     this version calls none: messages need a content of their own, and go out as it says
+                Model     {{(settings.Model is { } model ? $"{model.Model}" : "no ANTHROPIC_API_KEY: messages need a content of their own, and nobody judges whether they still make sense")}}
                 API keys  {{(settings.ApiKeys.Count > 0 ? "configured" : "no ORCHESTRATOR_API_KEYS: anyone on this machine may call")}}
 
             """);

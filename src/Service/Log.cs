@@ -123,6 +123,24 @@ internal static partial class Log
     [LoggerMessage(43, LogLevel.Information, "User {UserId} has opted in again")]
     public static partial void UserOptedIn(ILogger logger, string userId);
 
+    [LoggerMessage(50, LogLevel.Information, "Message {MessageId} of user {UserId} is with the model")]
+    public static partial void MessageWithModel(ILogger logger, Guid messageId, string userId);
+
+    [LoggerMessage(51, LogLevel.Information, "The model on message {MessageId}: {Code}, {LatencyMs} ms")]
+    public static partial void ModelAsked(ILogger logger, Guid messageId, string code, long latencyMs);
+
+    [LoggerMessage(52, LogLevel.Warning, "What the model said of a message of user {UserId} came too late: the message is in other hands")]
+    public static partial void LeaseLost(ILogger logger, string userId);
+
+    [LoggerMessage(53, LogLevel.Error, "A message of user {UserId} cannot be put before the model ({Fault}); it is tried again when its lease has ended")]
+    public static partial void RenderFault(ILogger logger, string userId, string fault);
+
+    [LoggerMessage(54, LogLevel.Warning, "Message {MessageId} of user {UserId} is not delivered: {Code}")]
+    public static partial void RenderingEnded(ILogger logger, Guid messageId, string userId, string code);
+
+    [LoggerMessage(55, LogLevel.Warning, "A message of user {UserId} is ready but could not be dispatched at once ({Fault}); the next dispatch takes it")]
+    public static partial void RenderedLeftToNextDispatch(ILogger logger, string userId, string fault);
+
     [LoggerMessage(44, LogLevel.Warning, "A request to {Path} with a signature that is not Twilio's was refused")]
     public static partial void SignatureRefused(ILogger logger, string path);
 }

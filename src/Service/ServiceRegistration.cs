@@ -6,6 +6,7 @@ using Orchestrator.Service.Configuration;
 using Orchestrator.Service.Dispatch;
 using Orchestrator.Service.Http;
 using Orchestrator.Service.Postgres;
+using Orchestrator.Service.Rendering;
 using Orchestrator.Service.Scheduling;
 using Orchestrator.Service.Sms;
 using Orchestrator.Service.Sms.Twilio;
@@ -33,6 +34,7 @@ public static class ServiceRegistration
             .AddSingleton<IdFormat>()
             .AddSingleton<Recipients>()
             .AddSingleton<SendSignal>()
+            .AddSingleton(new RenderBacklog(settings.Model))
             .AddSingleton<Dispatcher>()
             .AddSingleton<QueueTick>()
             .AddSingleton<Scheduler>()
@@ -41,8 +43,16 @@ public static class ServiceRegistration
             .AddSingleton<SchedulingEndpoint>()
             .AddSingleton<QueueEndpoint>()
             .AddSingleton<HealthEndpoint>()
+            .AddRendering(settings)
             .AddSms(settings);
     }
+
+    private static IServiceCollection AddRendering(this IServiceCollection services, Settings settings) => settings.Model is null ? services : services
+        .AddLanguageModel(settings.Model)
+        .AddSingleton<ModelBreaker>()
+        .AddSingleton<RenderLedger>()
+        .AddSingleton<Renderer>()
+        .AddHostedService<RenderLoop>();
 
     private static IServiceCollection AddSms(this IServiceCollection services, Settings settings)
     {

@@ -5,6 +5,7 @@ using Orchestrator.Core;
 using Orchestrator.Service.Configuration;
 using Orchestrator.Service.Dispatch;
 using Orchestrator.Service.Postgres;
+using Orchestrator.Service.Rendering;
 using Orchestrator.Service.Sms;
 
 namespace Orchestrator.Bench.Workload;
@@ -31,7 +32,7 @@ internal sealed class Database(string connectionString, Func<Task> drop) : IAsyn
 
     /// <summary>One more instance's dispatcher.</summary>
     public Dispatcher NewDispatcher(DatabaseClock clock) => new(
-        Source, clock, new Recipients(Settings, NullLogger<Recipients>.Instance), new SendSignal(), Settings, NullLogger<Dispatcher>.Instance);
+        Source, clock, new Recipients(Settings, NullLogger<Recipients>.Instance), new RenderBacklog(null), new SendSignal(), Settings, NullLogger<Dispatcher>.Instance);
 
     /// <summary>The first column of the first row.</summary>
     public async Task<T> ReadAsync<T>(string sql, object? parameters = null)

@@ -1,5 +1,6 @@
 -- Claims messages to send, at most as many as the rate allows all instances together: first those that have their user's turn already
--- and are due again, then the oldest pending message of each user whose turn is free and whose last SMS lies a cooldown back. The row
+-- and are due again, then the oldest pending message of each user whose turn is free and whose last SMS lies a cooldown back, or is a part
+-- of the same sequence. The row
 -- of the gate, locked for this one statement, makes instances claim one after another; the key of sms_turns gives each user to one of them.
 WITH gate AS MATERIALIZED (
   SELECT g.stopped_at IS NOT NULL AS probing, g.sends_from, greatest(g.free_at, @now - interval '100 milliseconds') AS free_at
@@ -28,7 +29,7 @@ WITH gate AS MATERIALIZED (
   LEFT JOIN sms_turns t ON t.user_id = m.user_id
   WHERE m.direction = 'outbound' AND m.status = 'pending' AND m.created_at >= allowed.sends_from
     AND (m.sms_not_before IS NULL OR m.sms_not_before <= @now)
-    AND t.message_id IS NULL AND (t.last_sent_at IS NULL OR t.last_sent_at <= @sentBefore)
+    AND t.message_id IS NULL AND (t.last_sent_at IS NULL OR t.last_sent_at <= @sentBefore OR same_sequence(t.last_sent_id, m.id))
   ORDER BY m.created_at, m.id
   LIMIT coalesce((SELECT messages FROM allowed), 0)
 ), first AS (
@@ -39,7 +40,7 @@ WITH gate AS MATERIALIZED (
   ORDER BY user_id
   LIMIT coalesce((SELECT messages FROM allowed), 0) - (SELECT count(*) FROM due)
   ON CONFLICT (user_id) DO UPDATE SET message_id = excluded.message_id, claim = excluded.claim, due_at = excluded.due_at
-  WHERE t.message_id IS NULL AND (t.last_sent_at IS NULL OR t.last_sent_at <= @sentBefore)
+  WHERE t.message_id IS NULL AND (t.last_sent_at IS NULL OR t.last_sent_at <= @sentBefore OR same_sequence(t.last_sent_id, excluded.message_id))
   RETURNING t.user_id
 ), claimed AS (
   SELECT user_id FROM retaken UNION ALL SELECT user_id FROM entered

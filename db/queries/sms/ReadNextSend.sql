@@ -6,7 +6,8 @@ WITH gate AS MATERIALIZED (
 ), to_send AS (
   SELECT min(t.due_at) AS at FROM sms_turns t WHERE t.message_id IS NOT NULL AND t.requested_at IS NULL
   UNION ALL
-  SELECT min(greatest(m.created_at, m.sms_not_before, t.last_sent_at + @cooldownSeconds * interval '1 second'))
+  SELECT min(greatest(m.created_at, m.sms_not_before, 
+    CASE WHEN NOT same_sequence(t.last_sent_id, m.id) THEN t.last_sent_at + @cooldownSeconds * interval '1 second' END))
   FROM gate
   CROSS JOIN messages m
   LEFT JOIN sms_turns t ON t.user_id = m.user_id

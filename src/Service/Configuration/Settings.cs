@@ -2,6 +2,7 @@ using Microsoft.Extensions.Configuration;
 using NodaTime;
 using Orchestrator.Core;
 using Orchestrator.Service.Postgres;
+using Orchestrator.Service.Rendering;
 using Orchestrator.Service.Sms;
 using Orchestrator.Service.Sms.Twilio;
 
@@ -43,6 +44,9 @@ public sealed record Settings
     /// <summary>How many messages one dispatch transaction takes.</summary>
     public int BatchSize { get; init; } = 1000;
 
+    /// <summary>The model that writes and judges messages; null: there is none.</summary>
+    public ModelOptions? Model { get; init; }
+
     /// <summary>How SMS are sent, and by whom.</summary>
     public SmsSettings Sms { get; init; } = new();
 
@@ -76,6 +80,7 @@ public sealed record Settings
             ProcessQueueSchedule = read.Schedule("PROCESS_QUEUE_SCHEDULE") ?? "*/30 * * * * *",
             DefaultZone = read.Zone("Orchestrator:DefaultTimeZone") ?? DateTimeZoneProviders.Tzdb["America/New_York"],
             BatchSize = read.Number("Orchestrator:BatchSize", 1, 10_000) ?? 1000,
+            Model = ModelOptions.Read(read),
             Sms = sms,
             Twilio = twilio,
             TwilioAuthToken = read.Text("TWILIO_AUTH_TOKEN"),

@@ -58,12 +58,13 @@ internal sealed record ClaimedMessage
     public bool UserIsLocked { get; init; }
 
     /// <summary>The message, or the sequence that goes with it, as the rules decide it.</summary>
-    public QueuedMessage AsOne(Func<ClaimedMessage, bool> hasLostItsConversation, DeliveryRules rules) =>
-        Sequence is null ? ToQueuedMessage(hasLostItsConversation(this))
-        : Sequence.State.AsOne([.. Sequence.Waiting.Select(m => m.ToQueuedMessage(hasLostItsConversation(m)))], rules) with { Id = Id };
+    public QueuedMessage AsOne(Func<ClaimedMessage, QueuedMessage> asQueued, DeliveryRules rules) =>
+        Sequence is null ? asQueued(this) : Sequence.State.AsOne([.. Sequence.Waiting.Select(asQueued)], rules) with { Id = Id };
 
     /// <summary>The message as the rules see it.</summary>
-    public QueuedMessage ToQueuedMessage(bool hasLostItsConversation = false) => new()
+    /// <param name="needsModel">Whether a model has to write or judge it first.</param>
+    /// <param name="hasLostItsConversation">Whether the conversation that it names is gone.</param>
+    public QueuedMessage ToQueuedMessage(bool needsModel, bool hasLostItsConversation = false) => new()
     {
         Id = Id,
         Lane = Lanes.Parse(Priority) ?? Lane.Medium,
@@ -75,6 +76,7 @@ internal sealed record ClaimedMessage
         BestAt = BestAt,
         HasBeenHeld = Reason is not null,
         HasContent = HasContent,
+        NeedsModel = needsModel,
         HasLostItsConversation = hasLostItsConversation,
     };
 }

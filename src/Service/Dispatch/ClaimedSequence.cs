@@ -21,9 +21,11 @@ internal sealed record ClaimedSequence(Sequence State, IReadOnlyList<ClaimedMess
     /// Waiting messages as the rules see them when they look for free slots: a sequence takes one, and none while messages of it are
     /// missing, which its rows say themselves: not all of them need be among those given.
     /// </summary>
-    public static IEnumerable<QueuedMessage> TogetherIn(IEnumerable<ClaimedMessage> waiting) =>
+    /// <param name="waiting">The messages.</param>
+    /// <param name="hasModel">Whether there is a model, which will write those that have no text.</param>
+    public static IEnumerable<QueuedMessage> TogetherIn(IEnumerable<ClaimedMessage> waiting, bool hasModel) =>
         from message in waiting
         group message by message.SequenceId ?? message.Id into together
         where together.All(m => m.SequenceId is null || m.Reason != Hold.SequenceUnfinished.Code())
-        select Sequence.Together([.. together.Select(m => m.ToQueuedMessage())]);
+        select Sequence.Together([.. together.Select(m => m.ToQueuedMessage(needsModel: hasModel && !m.HasContent))]);
 }

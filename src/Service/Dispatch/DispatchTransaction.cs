@@ -4,6 +4,7 @@ using Npgsql;
 using Orchestrator.Core;
 using Orchestrator.Service.Configuration;
 using Orchestrator.Service.Postgres;
+using Orchestrator.Service.Rendering;
 using Orchestrator.Service.Scheduling;
 
 namespace Orchestrator.Service.Dispatch;
@@ -13,10 +14,20 @@ namespace Orchestrator.Service.Dispatch;
 /// step is one round trip for the whole batch.
 /// </summary>
 internal sealed class DispatchTransaction(
-    NpgsqlConnection connection, NpgsqlTransaction transaction, Recipients recipients, Settings settings, CancellationToken cancellationToken)
+    NpgsqlConnection connection, NpgsqlTransaction transaction, Recipients recipients, RenderBacklog rendering, Settings settings,
+    CancellationToken cancellationToken)
 {
+    /// <summary>When a message is decided again that the model has no hand free for.</summary>
+    private static readonly Duration UntilModelIsFree = Duration.FromSeconds(5);
+
     /// <summary>How many of one user's slots are looked at; with more than these waiting, some are given twice and moved again later.</summary>
     private const int MostHeld = 20_000;
+
+    /// <summary>The messages that must still make sense, and that something was said since.</summary>
+    private IReadOnlySet<Guid> _news = new HashSet<Guid>();
+
+    /// <summary>What is to be put before the model once the transaction is committed.</summary>
+    public IReadOnlyList<RenderJob> Renders { get; private set; } = [];
 
     /// <summary>The users among the claimed messages whom another dispatcher is serving.</summary>
     public IReadOnlyCollection<string> BusyUsers { get; private set; } = [];
@@ -42,6 +53,7 @@ internal sealed class DispatchTransaction(
         var userIds = claimed.Select(m => m.UserId).Distinct().ToArray();
         var (users, budgets, conversations) = await LoadAsync(claimed, userIds);
         var load = await LoadForLowLaneAsync(claimed, now);
+        _news = await CheckForNewsAsync(claimed, now);
         var decided = new List<Decided>(claimed.Count);
         var busy = new HashSet<string>();
 
@@ -83,8 +95,8 @@ internal sealed class DispatchTransaction(
             var date = LocalDay.Of(now, person.Recipient.Zone);
             var due = person.Messages.ToDictionary(m => m.Id);
             var sequences = person.Messages.Select(m => m.SequenceId).ToHashSet();
-            var all = person.Messages.Select(m => m.AsOne(HasLostItsConversation, settings.Rules))
-                .Concat(ClaimedSequence.TogetherIn(held.Where(m => m.SequenceId is null || !sequences.Contains(m.SequenceId))));
+            var all = person.Messages.Select(m => m.AsOne(AsQueued, settings.Rules))
+                .Concat(ClaimedSequence.TogetherIn(held.Where(m => m.SequenceId is null || !sequences.Contains(m.SequenceId)), rendering.HasModel));
             foreach (var message in DeliveryPolicy.Order(all, now, settings.Rules))
             {
                 if (due.TryGetValue(message.Id, out var claimedMessage))
@@ -94,8 +106,9 @@ internal sealed class DispatchTransaction(
             }
         }
 
-        bool HasLostItsConversation(ClaimedMessage message) =>
-            message.ConversationId is not null && !conversations.Contains((message.ConversationId, message.UserId));
+        QueuedMessage AsQueued(ClaimedMessage message) => message.ToQueuedMessage(
+            needsModel: rendering.HasModel && (!message.HasContent || _news.Contains(message.Id)),
+            hasLostItsConversation: message.ConversationId is not null && !conversations.Contains((message.ConversationId, message.UserId)));
     }
 
     /// <summary>Ends the message, or its sequence, as one that can never be delivered; false where it has left the queue meanwhile.</summary>
@@ -113,6 +126,9 @@ internal sealed class DispatchTransaction(
         var delivered = decided.Where(d => d.Decision is Decision.Deliver).ToList();
         if (delivered.Count > 0 && !await DeliverAsync(delivered, clock))
             return false;
+
+        await LeaseRendersAsync([.. decided.Where(d => d.Decision is Decision.Render)], now);
+        await LogUnjudgedAsync(delivered, now);
 
         var deferred = decided.SelectMany(d => d.Decision is Decision.Defer defer ? d.Message.All.Select(m => (m.Id, Defer: defer)) : []).ToList();
         if (deferred.Count > 0)
@@ -140,6 +156,41 @@ internal sealed class DispatchTransaction(
         return true;
     }
 
+    /// <summary>Puts messages aside for the model: as many as it has hands for, the others for a moment.</summary>
+    private async Task LeaseRendersAsync(List<Decided> renders, Instant now)
+    {
+        if (renders.Count == 0)
+            return;
+
+        Renders = [.. renders.Take(rendering.Room).Select(d => new RenderJob(d.Message.UserId, [.. d.Message.All.Select(m => m.Id)], Guid.CreateVersion7()))];
+        var leases = Renders.SelectMany(job => job.Ids.Select(id => (Id: id, Until: now + rendering.LeaseOf(job), Claim: (Guid?)job.Claim)))
+            .Concat(renders.Skip(Renders.Count).SelectMany(d => d.Message.All.Select(m => (m.Id, Until: now + UntilModelIsFree, Claim: (Guid?)null))))
+            .ToList();
+        await ExecuteAsync("LeaseRenders", new
+        {
+            ids = leases.ConvertAll(l => l.Id).ToArray(),
+            untils = leases.ConvertAll(l => l.Until).ToArray(),
+            claims = leases.ConvertAll(l => l.Claim).ToArray(),
+        });
+    }
+
+    /// <summary>Without a model a message goes out though nobody knows whether it still makes sense, and its trail says so.</summary>
+    private async Task LogUnjudgedAsync(List<Decided> delivered, Instant now)
+    {
+        if (rendering.HasModel || _news.Count == 0)
+            return;
+
+        var ids = delivered.SelectMany(d => d.Message.All).Select(m => m.Id).Where(_news.Contains).ToArray();
+        if (ids.Length > 0)
+            await ExecuteAsync("LogUnjudged", new { ids, now });
+    }
+
+    private async Task<IReadOnlySet<Guid>> CheckForNewsAsync(IReadOnlyList<ClaimedMessage> claimed, Instant now)
+    {
+        var ids = claimed.SelectMany(m => m.All).Where(m => m.RequiresFreshContext).Select(m => m.Id).ToArray();
+        return ids.Length == 0 ? _news : (await QueryAsync<Guid>("CheckForNews", new { ids, now })).ToHashSet();
+    }
+
     private Task<int> FinishAsync(List<(Guid Id, string Status, string Code, string Sentence)> finished, Instant now) =>
         ExecuteAsync("FinishMessages", new
         {
@@ -153,7 +204,7 @@ internal sealed class DispatchTransaction(
     /// <summary>How many messages were decided, by what has become of them.</summary>
     public static DispatchResult Count(IReadOnlyList<Decided> decided)
     {
-        return new(Of<Decision.Deliver>(), Of<Decision.Defer>(), Of<Decision.Expire>(), Of<Decision.Fail>(), Of<Decision.Cancel>());
+        return new(Of<Decision.Deliver>(), Of<Decision.Defer>() + Of<Decision.Render>(), Of<Decision.Expire>(), Of<Decision.Fail>(), Of<Decision.Cancel>());
 
         int Of<T>() => decided.Sum(d => d.Decision is T ? d.Message.All.Count : 0);
     }

@@ -5,6 +5,7 @@ using Npgsql;
 using Orchestrator.Core;
 using Orchestrator.Service.Configuration;
 using Orchestrator.Service.Postgres;
+using Orchestrator.Service.Rendering;
 using Orchestrator.Service.Sms;
 
 namespace Orchestrator.Service.Dispatch;
@@ -16,11 +17,12 @@ namespace Orchestrator.Service.Dispatch;
 /// <param name="database">The database.</param>
 /// <param name="clock">The clock of every decision.</param>
 /// <param name="recipients">Reads users as the rules see them.</param>
+/// <param name="rendering">Takes what a model must see first.</param>
 /// <param name="sender">Told of what was handed over.</param>
 /// <param name="settings">The rules and the size of a batch.</param>
 /// <param name="logger">Where each decision is told.</param>
 public sealed class Dispatcher(
-    NpgsqlDataSource database, DatabaseClock clock, Recipients recipients, SendSignal sender, Settings settings, ILogger<Dispatcher> logger)
+    NpgsqlDataSource database, DatabaseClock clock, Recipients recipients, RenderBacklog rendering, SendSignal sender, Settings settings, ILogger<Dispatcher> logger)
 {
     private static readonly Duration ShortestWait = Duration.FromSeconds(1);
 
@@ -102,7 +104,7 @@ public sealed class Dispatcher(
         {
             await using var connection = await database.OpenConnectionAsync(cancellationToken);
             await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
-            var batch = new DispatchTransaction(connection, transaction, recipients, settings, cancellationToken);
+            var batch = new DispatchTransaction(connection, transaction, recipients, rendering, settings, cancellationToken);
             await batch.BoundAsync(lockTimeout);
             if (lockFirst is not null)
                 await batch.LockUserAsync(lockFirst);
@@ -118,6 +120,8 @@ public sealed class Dispatcher(
             }
 
             await transaction.CommitAsync(cancellationToken);
+            foreach (var job in batch.Renders)
+                rendering.Add(job);
             Report(decided);
             var result = DispatchTransaction.Count(decided);
             if (result.Delivered > 0)
@@ -181,7 +185,7 @@ public sealed class Dispatcher(
         {
             await using var connection = await database.OpenConnectionAsync(cancellationToken);
             await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
-            var batch = new DispatchTransaction(connection, transaction, recipients, settings, cancellationToken);
+            var batch = new DispatchTransaction(connection, transaction, recipients, rendering, settings, cancellationToken);
             await batch.BoundAsync("1s");
             // Of a sequence several rows are locked, and whoever locks more than one holds the user first.
             if (message.Sequence is not null)
@@ -243,6 +247,9 @@ public sealed class Dispatcher(
                     break;
                 case Decision.Defer defer:
                     Log.MessageDeferred(logger, message.Id, message.UserId, defer.Until, defer.By.Code());
+                    break;
+                case Decision.Render:
+                    Log.MessageWithModel(logger, message.Id, message.UserId);
                     break;
                 case Decision.Expire:
                     Log.MessageExpired(logger, message.Id, message.UserId);

@@ -64,6 +64,12 @@ public sealed class HealthEndpoint(NpgsqlDataSource database, DatabaseReadiness 
                 ProcessorRunning = figures.LastProcessTime is { } last && now <= settings.NextTickAfter(last) + Grace,
                 figures.MessagesPending,
             },
+            Model = new
+            {
+                Name = settings.Model?.Model,
+                CallsToday = figures.ModelCalls ?? 0,
+                CostTodayUsd = figures.ModelCostUsd ?? 0,
+            },
             Sms = new
             {
                 Delivery = settings.Sms.Delivery.ToString().ToLowerInvariant(),
@@ -96,6 +102,11 @@ public sealed class HealthEndpoint(NpgsqlDataSource database, DatabaseReadiness 
 
         /// <summary>Handed over and not sent; counted no further than <see cref="CountUpTo"/>.</summary>
         public long MessagesPending { get; init; }
+
+        /// <summary>Since midnight in UTC, by all instances; null: none.</summary>
+        public long? ModelCalls { get; init; }
+
+        public decimal? ModelCostUsd { get; init; }
 
         public Instant? SendingStoppedAt { get; init; }
 

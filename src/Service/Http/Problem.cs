@@ -74,7 +74,7 @@ public sealed record Problem(int Status, string Code, string Title, string? Deta
     /// <summary>The message needs a model, and none is configured.</summary>
     public static Problem ModelNotConfigured() => new(
         422, "model_not_configured", "The message cannot be written.",
-        "messageData has no content string, and this version has no model that could write one. Send messageData.content.");
+        "messageData has no content string, and no model is configured that could write one. Send messageData.content, or set ANTHROPIC_API_KEY.");
 
     /// <summary>The database is out of reach.</summary>
     public static Problem DatabaseUnavailable() => new(

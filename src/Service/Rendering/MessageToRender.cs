@@ -27,7 +27,7 @@ internal sealed record MessageToRender(
     Guid Id, string UserId, ModelTask Asks, bool HasContent, int Attempts, Instant NewestInboundAt, Occasion Occasion);
 
 /// <summary>What the model made of a message.</summary>
-internal sealed record Rendering(MessageToRender Message, Outcome Outcome);
+internal sealed record Rendered(MessageToRender Message, Outcome Outcome);
 
 /// <summary>What is to be recorded. The set is closed.</summary>
 /// <param name="Code">The code in the trail.</param>

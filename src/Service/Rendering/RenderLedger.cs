@@ -64,14 +64,14 @@ public sealed class RenderLedger(
     /// <summary>Records what came of a job, all of it or nothing.</summary>
     /// <returns>False where the lease is lost: somebody else has the messages, or they are waiting no more.</returns>
     /// <exception cref="NpgsqlException">The database is out of reach.</exception>
-    internal async Task<bool> RecordAsync(RenderJob job, IReadOnlyList<Rendering> renderings, CancellationToken cancellationToken)
+    internal async Task<bool> RecordAsync(RenderJob job, IReadOnlyList<Rendered> renderings, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
         // Whoever changes several messages of a user holds the user first.
         await RunAsync("LockUser", new { userId = job.UserId });
         var now = (await clock.ReadAsync(connection, cancellationToken)).Now;
-        var recorded = renderings.LastOrDefault()?.Outcome switch
+        var recorded = (renderings is [.., var last] ? last.Outcome : null) switch
         {
             Outcome.Stale => await EndAsync("RecordStale", renderings[^1]),
             Outcome.Failed failed => await FailAsync(failed.Fault),
@@ -123,7 +123,7 @@ public sealed class RenderLedger(
             }) > 0;
         }
 
-        async Task<bool> EndAsync(string statement, Rendering rendering)
+        async Task<bool> EndAsync(string statement, Rendered rendering)
         {
             if (await RunAsync(statement, new { id = rendering.Message.Id, job.Claim, reason = rendering.Outcome.Reason, now }) == 0)
                 return false;

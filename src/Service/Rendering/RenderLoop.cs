@@ -6,16 +6,16 @@ using Orchestrator.Service.Postgres;
 namespace Orchestrator.Service.Rendering;
 
 /// <summary>
-/// Works the render queue off, so many calls at once, beside everything else. A message that is ready is decided again at once; one that
+/// Works the render backlog off, so many calls at once, beside everything else. A message that is ready is decided again at once; one that
 /// is not costs nobody else anything but one of these hands.
 /// </summary>
 internal sealed class RenderLoop(
-    RenderQueue queue, Renderer renderer, RenderLedger ledger, Dispatcher dispatcher, ModelOptions options, ILogger<RenderLoop> logger) : BackgroundService
+    RenderBacklog backlog, Renderer renderer, RenderLedger ledger, Dispatcher dispatcher, ModelOptions options, ILogger<RenderLoop> logger) : BackgroundService
 {
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         await Task.WhenAll(Enumerable.Range(0, options.MaxConcurrency).Select(_ => WorkAsync(stoppingToken)));
-        while (queue.TryNext() is { } job)
+        while (backlog.TryNext() is { } job)
             await ledger.ReleaseAsync(job);
     }
 
@@ -25,14 +25,14 @@ internal sealed class RenderLoop(
         {
             while (true)
             {
-                var job = await queue.NextAsync(stoppingToken);
+                var job = await backlog.NextAsync(stoppingToken);
                 try
                 {
                     await renderer.RunAsync(job, stoppingToken);
                 }
                 finally
                 {
-                    queue.Done();
+                    backlog.Done();
                 }
 
                 await DecideAgainAsync(job, stoppingToken);

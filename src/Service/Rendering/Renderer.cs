@@ -1,7 +1,4 @@
 using Microsoft.Extensions.Logging;
-using NodaTime;
-using Npgsql;
-using Orchestrator.Core;
 using Orchestrator.Service.Postgres;
 
 namespace Orchestrator.Service.Rendering;
@@ -22,7 +19,7 @@ public sealed class Renderer(RenderLedger ledger, ILanguageModel model, ModelBre
     {
         try
         {
-            var results = new List<Rendering>();
+            var results = new List<Rendered>();
             foreach (var message in await ledger.LoadAsync(job, cancellationToken))
             {
                 if (message.Asks == ModelTask.Nothing)
@@ -47,12 +44,12 @@ public sealed class Renderer(RenderLedger ledger, ILanguageModel model, ModelBre
         }
     }
 
-    private async Task<Rendering> AskAsync(MessageToRender message, CancellationToken cancellationToken)
+    private async Task<Rendered> AskAsync(MessageToRender message, CancellationToken cancellationToken)
     {
         if (breaker.IsOpen)
             return Failed(message, new ModelFault(ModelFaultKind.Unavailable, "model_unavailable", "The model failed several times in a row and is left alone for a moment."));
 
-        Rendering rendering;
+        Rendered rendering;
         ModelUsage? usage;
         string? fault = null;
         if (message.Asks == ModelTask.Judge)
@@ -72,7 +69,7 @@ public sealed class Renderer(RenderLedger ledger, ILanguageModel model, ModelBre
             var reply = await model.WriteAsync(message.Occasion, cancellationToken);
             (rendering, usage) = reply switch
             {
-                ModelReply<string>.Answered answered => (new Rendering(message, new Outcome.Ready("written", Reason: null, answered.Answer)), answered.Usage),
+                ModelReply<string>.Answered answered => (new Rendered(message, new Outcome.Ready("written", Reason: null, answered.Answer)), answered.Usage),
                 ModelReply<string>.Failed failed => (Failed(message, failed.Fault), failed.Usage),
                 _ => throw new InvalidOperationException($"Unknown reply {reply}."),
             };
@@ -86,7 +83,7 @@ public sealed class Renderer(RenderLedger ledger, ILanguageModel model, ModelBre
         return rendering;
     }
 
-    private static Rendering Judged(MessageToRender message, Verdict verdict) => new(message, verdict switch
+    private static Rendered Judged(MessageToRender message, Verdict verdict) => new(message, verdict switch
     {
         Verdict.Relevant relevant => new Outcome.Ready("relevant", relevant.Reason, relevant.Sms),
         Verdict.Contextual contextual => new Outcome.Ready("contextual", contextual.Reason, contextual.Sms),
@@ -94,5 +91,5 @@ public sealed class Renderer(RenderLedger ledger, ILanguageModel model, ModelBre
         _ => throw new InvalidOperationException($"Unknown verdict {verdict}."),
     });
 
-    private static Rendering Failed(MessageToRender message, ModelFault fault) => new(message, new Outcome.Failed(fault));
+    private static Rendered Failed(MessageToRender message, ModelFault fault) => new(message, new Outcome.Failed(fault));
 }

@@ -45,9 +45,10 @@ internal sealed record MessagePlan
             ExpiresAt = request.ExpiresAt,
             CanDelay = request.CanDelay,
             HasContent = request.HasContent,
+            NeedsModel = !request.HasContent && settings.Model is not null,
         };
         if (request.Sequence is { } place)
-            message = AsOne(message, place, context, settings.Rules);
+            message = AsOne(message, place, context, settings.Rules, hasModel: settings.Model is not null);
         Guid? sequenceId = request.Sequence is null && request.Following is null ? null
             : context.Sequence.Count > 0 ? context.Sequence[0].SequenceId : Guid.CreateVersion7();
 
@@ -60,7 +61,7 @@ internal sealed record MessagePlan
         }
 
         var policy = new DeliveryPolicy(recipient, settings.Rules, context.HigherLanesDue);
-        foreach (var before in DeliveryPolicy.Order(ClaimedSequence.TogetherIn(waiting).Where(m => m.Lane <= message.Lane), now, settings.Rules))
+        foreach (var before in DeliveryPolicy.Order(ClaimedSequence.TogetherIn(waiting, hasModel: settings.Model is not null).Where(m => m.Lane <= message.Lane), now, settings.Rules))
             policy.Reserve(before, now);
 
         var decision = policy.Decide(message, now);
@@ -68,6 +69,7 @@ internal sealed record MessagePlan
         {
             Decision.Defer defer => ScheduleAnswer.From(ids[0], "queued", defer.Until, defer.By.Code()),
             Decision.Fail fail => ScheduleAnswer.From(ids[0], "queued", now, fail.Because.Code()),
+            Decision.Render => ScheduleAnswer.From(ids[0], "queued", now, Reasons.Rendering),
             Decision.Expire => ScheduleAnswer.From(ids[0], "queued", now, Reasons.Expired),
             _ => ScheduleAnswer.From(ids[0], message.Lane == Lane.Urgent ? "sent" : "queued", now, null),
         };
@@ -82,11 +84,12 @@ internal sealed record MessagePlan
     }
 
     /// <summary>The sequence with the new message in its place.</summary>
-    private static QueuedMessage AsOne(QueuedMessage message, SequencePlace place, SchedulingContext context, DeliveryRules rules)
+    private static QueuedMessage AsOne(
+        QueuedMessage message, SequencePlace place, SchedulingContext context, DeliveryRules rules, bool hasModel)
     {
         var arrived = context.Sequence.Count > 0 ? ClaimedSequence.Of(context.Sequence) : new ClaimedSequence(new Sequence([]), []);
         var members = arrived.State.Members.Append(new SequenceMember(place.Position, place.Total, context.Now, SequenceMemberState.Waiting));
-        return new Sequence([.. members]).AsOne([message, .. arrived.Waiting.Select(m => m.ToQueuedMessage())], rules);
+        return new Sequence([.. members]).AsOne([message, .. arrived.Waiting.Select(m => m.ToQueuedMessage(needsModel: hasModel && !m.HasContent))], rules);
     }
 
     /// <summary>What waits besides the message's own sequence and what it supersedes.</summary>

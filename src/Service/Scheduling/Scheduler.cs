@@ -9,6 +9,7 @@ using Orchestrator.Service.Configuration;
 using Orchestrator.Service.Dispatch;
 using Orchestrator.Service.Http;
 using Orchestrator.Service.Postgres;
+using Orchestrator.Service.Rendering;
 
 namespace Orchestrator.Service.Scheduling;
 
@@ -35,8 +36,10 @@ public sealed class Scheduler(
     public async Task<ScheduleOutcome> ScheduleAsync(
         ScheduleRequest request, string? key, bool dryRun, CancellationToken cancellationToken)
     {
-        if (!request.HasContent)
+        if (!request.HasContent && settings.Model is null)
             return new ScheduleOutcome.Refused(Problem.ModelNotConfigured());
+        if (!request.HasContent && IsTooMuch(request))
+            return new ScheduleOutcome.Refused(Problem.InvalidRequest("messageData", $"is more than a text message can be written from: at most {Prompt.LongestMessage} characters"));
 
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         if (await NormalizeAsync(request, connection, cancellationToken) is not { } known)
@@ -239,6 +242,9 @@ public sealed class Scheduler(
             cancellationToken: cancellationToken));
     }
 
+    private static bool IsTooMuch(ScheduleRequest request) =>
+        request.Following?.Append(request.MessageData).Any(data => data.Length > Prompt.LongestMessage) ?? request.MessageData.Length > Prompt.LongestMessage;
+
     private async Task<ScheduleOutcome> AnswerAsync(
         NpgsqlConnection connection, ScheduleRequest request, Stored stored, string? key, CancellationToken cancellationToken)
     {
@@ -254,6 +260,9 @@ public sealed class Scheduler(
             if (plan.HeldBy is null || context.Waiting.Any(m => m.ScheduledFor <= context.Now))
                 await dispatcher.DispatchUserAsync(request.UserId, cancellationToken);
             var state = await ReadStateAsync(connection, plan.Ids[0], cancellationToken);
+            // While the model is at it, the lease's end is no time that anybody waits for.
+            if (state.Code == Reasons.Rendering)
+                state = state with { ScheduledFor = plan.Answer.ScheduledFor };
             answer = (state with { MessageIds = plan.Answer.MessageIds }).ToJson();
             if (key is not null)
             {

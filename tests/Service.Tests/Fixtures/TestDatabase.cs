@@ -6,6 +6,7 @@ using Orchestrator.Core;
 using Orchestrator.Service.Configuration;
 using Orchestrator.Service.Dispatch;
 using Orchestrator.Service.Postgres;
+using Orchestrator.Service.Rendering;
 using Orchestrator.Service.Scheduling;
 using Orchestrator.Service.Sms;
 
@@ -34,10 +35,10 @@ public sealed class TestDatabase : IAsyncDisposable
     public ILoggerFactory Loggers { get; set; } = NullLoggerFactory.Instance;
 
     /// <summary>Another instance's dispatcher.</summary>
-    public Dispatcher NewDispatcher() => new(DataSource, Clock, NewRecipients(), Signal, Settings, Loggers.CreateLogger<Dispatcher>());
+    public Dispatcher NewDispatcher(RenderBacklog? backlog = null) => new(DataSource, Clock, NewRecipients(), backlog ?? new RenderBacklog(Settings.Model), Signal, Settings, Loggers.CreateLogger<Dispatcher>());
 
-    public Scheduler NewScheduler() => new(
-        DataSource, Clock, new IdFormat(), NewRecipients(), NewDispatcher(), Settings, Loggers.CreateLogger<Scheduler>());
+    public Scheduler NewScheduler(Dispatcher? dispatcher = null) => new(
+        DataSource, Clock, new IdFormat(), NewRecipients(), dispatcher ?? NewDispatcher(), Settings, Loggers.CreateLogger<Scheduler>());
 
     /// <summary>Another instance's sender.</summary>
     internal SmsSender NewSender(ISmsProvider provider) => new(
@@ -48,6 +49,9 @@ public sealed class TestDatabase : IAsyncDisposable
     public SmsReports NewReports() => new(DataSource, Clock, NewOptOuts(), Signal, Settings, Loggers.CreateLogger<SmsReports>());
 
     public InboundMessages NewInboundMessages() => new(DataSource, Clock, NewOptOuts(), Loggers.CreateLogger<InboundMessages>());
+
+    internal RenderLedger NewRenderLedger() =>
+        new(DataSource, Clock, NewRecipients(), Settings.Model!, Loggers.CreateLogger<RenderLedger>());
 
     /// <summary>What dispatchers tell senders by.</summary>
     public SendSignal Signal { get; } = new();

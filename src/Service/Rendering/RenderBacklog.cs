@@ -1,4 +1,5 @@
 using System.Threading.Channels;
+using NodaTime;
 
 namespace Orchestrator.Service.Rendering;
 
@@ -13,7 +14,7 @@ internal sealed record RenderJob(string UserId, Guid[] Ids, Guid Claim);
 /// decided again a little later, by whichever instance has room then.
 /// </summary>
 /// <param name="options">How many calls are made at once; null: there is no model.</param>
-public sealed class RenderQueue(ModelOptions? options)
+public sealed class RenderBacklog(ModelOptions? options)
 {
     private readonly Channel<RenderJob> _jobs = Channel.CreateUnbounded<RenderJob>();
 
@@ -24,6 +25,9 @@ public sealed class RenderQueue(ModelOptions? options)
 
     /// <summary>How many more jobs there is room for: as many as are worked on may wait.</summary>
     internal int Room => options is null ? 0 : Math.Max(0, (2 * options.MaxConcurrency) - Volatile.Read(ref _taken));
+
+    /// <summary>How long a job may take: its own calls, and those of one that it waits behind.</summary>
+    internal Duration LeaseOf(RenderJob job) => options is null ? Duration.Zero : (options.Timeout * (2 * (job.Ids.Length + 1))) + Duration.FromSeconds(30);
 
     /// <summary>Takes a job whose lease is committed.</summary>
     internal void Add(RenderJob job)

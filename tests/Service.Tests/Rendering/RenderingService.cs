@@ -1,0 +1,125 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging.Abstractions;
+using Orchestrator.Core;
+using Orchestrator.Fakes;
+using Orchestrator.Service.Dispatch;
+using Orchestrator.Service.Rendering;
+
+namespace Orchestrator.Service.Tests.Rendering;
+
+/// <summary>A database, a model, and instances between them that do what a test tells them.</summary>
+public sealed class RenderingService : IAsyncDisposable
+{
+    private readonly ServiceProvider _services;
+
+    private RenderingService(TestDatabase db, FakeModel model)
+    {
+        (Db, Model) = (db, model);
+        var options = new ModelOptions { ApiKey = model.ApiKey, BaseUrl = model.Url, Timeout = Duration.FromSeconds(2), MaxConcurrency = 4 };
+        db.Settings = db.Settings with { Model = options };
+        _services = new ServiceCollection().AddLanguageModel(options).BuildServiceProvider();
+    }
+
+    public TestDatabase Db { get; }
+
+    public FakeModel Model { get; }
+
+    public static async Task<RenderingService> CreateAsync(PostgresServer server) =>
+        new(await server.CreateMigratedAsync(), await FakeModel.StartAsync());
+
+    /// <summary>One more instance.</summary>
+    internal Instance NewInstance()
+    {
+        var backlog = new RenderBacklog(Db.Settings.Model);
+        var renderer = new Renderer(
+            Db.NewRenderLedger(), _services.GetRequiredService<ILanguageModel>(), new ModelBreaker(TimeProvider.System), NullLogger<Renderer>.Instance);
+        return new Instance(Db.NewDispatcher(backlog), backlog, renderer);
+    }
+
+    /// <summary>Lets an instance dispatch, ask the model, and decide again, until nothing is left to do now.</summary>
+    public async Task<DispatchResult> DispatchAndRenderAsync()
+    {
+        var instance = NewInstance();
+        var result = await instance.DispatchAsync();
+        while (await instance.RenderNextAsync())
+        {
+        }
+
+        return result;
+    }
+
+    /// <summary>Lets time pass, and an instance work, until the queue is empty.</summary>
+    public async Task WorkUntilNothingWaitsAsync()
+    {
+        for (var round = 0; round < 100; round++)
+        {
+            await DispatchAndRenderAsync();
+            var waiting = await Db.QueryAsync<Instant>("SELECT scheduled_for FROM message_queue WHERE status = 'queued'");
+            if (waiting.Count == 0)
+                return;
+            Db.Now = Instant.Max(Db.Now, waiting.Min());
+        }
+
+        throw new InvalidOperationException("Something waits for ever.");
+    }
+
+    /// <summary>Queues a message from data alone, or one that must still make sense.</summary>
+    public async Task<Guid> QueueAsync(string userId, string data, bool fresh = false, Lane lane = Lane.High)
+    {
+        var id = await Db.QueueAsync(userId, lane, canDelay: false);
+        await Db.ExecuteAsync(
+            "UPDATE message_queue SET message_data = @data::jsonb, requires_fresh_context = @fresh WHERE id = @id", new { id, data, fresh });
+        return id;
+    }
+
+    /// <summary>The user writes, a second from now.</summary>
+    public async Task WritesAsync(string userId, string text, string direction = "inbound")
+    {
+        Db.Now += Duration.FromSeconds(1);
+        await Db.ExecuteAsync(
+            """
+            INSERT INTO messages (conversation_id, user_id, role, content, direction, status, created_at)
+            VALUES ('c_' || @userId, @userId, 'user', @text, @direction, 'received', @now)
+            """,
+            new { userId, text, direction, now = Db.Now });
+    }
+
+    public async Task AddUserAsync(string userId)
+    {
+        await Db.AddUsersAsync(userId);
+        await Db.ExecuteAsync("UPDATE users SET first_name = 'Sam' WHERE id = @userId", new { userId });
+        await Db.ExecuteAsync(
+            "INSERT INTO conversations (id, user_id, phone_number, conversation_summary) VALUES ('c_' || @userId, @userId, '+15555550100', 'They talked of boats.')",
+            new { userId });
+    }
+
+    public Task<string?> DeliveredTextAsync(Guid id) => Db.SingleAsync<string?>(
+        "SELECT (SELECT content FROM messages WHERE id = @id)", new { id });
+
+    public Task<IReadOnlyList<string>> CodesOfAsync(Guid id) => Db.QueryAsync<string>(
+        "SELECT output_data->>'code' FROM agent_actions_log WHERE context_id = @id ORDER BY created_at, action_type DESC", new { id });
+
+    public async ValueTask DisposeAsync()
+    {
+        await _services.DisposeAsync();
+        await Model.DisposeAsync();
+        await Db.DisposeAsync();
+    }
+
+    /// <summary>A process of the service, as far as rendering goes.</summary>
+    internal sealed record Instance(Dispatcher Dispatcher, RenderBacklog Backlog, Renderer Renderer)
+    {
+        public async Task<DispatchResult> DispatchAsync() => (await Dispatcher.RunOnceAsync(TestContext.Current.CancellationToken)).Result;
+
+        /// <summary>Works one job off; false where there is none.</summary>
+        public async Task<bool> RenderNextAsync()
+        {
+            if (Backlog.TryNext() is not { } job)
+                return false;
+            await Renderer.RunAsync(job, TestContext.Current.CancellationToken);
+            Backlog.Done();
+            await Dispatcher.DispatchUserAsync(job.UserId, TestContext.Current.CancellationToken);
+            return true;
+        }
+    }
+}
