@@ -33,10 +33,10 @@ internal static partial class Log
     [LoggerMessage(8, LogLevel.Warning, "Message {MessageId} of user {UserId} failed: {Code}")]
     public static partial void MessageFailed(ILogger logger, Guid messageId, string userId, string code);
 
-    [LoggerMessage(30, LogLevel.Information, "Message {MessageId} of user {UserId} cancelled: {Code}")]
+    [LoggerMessage(23, LogLevel.Information, "Message {MessageId} of user {UserId} cancelled: {Code}")]
     public static partial void MessageCancelled(ILogger logger, Guid messageId, string userId, string code);
 
-    [LoggerMessage(31, LogLevel.Information, "Message {MessageId} of user {UserId} superseded by message {NewMessageId}")]
+    [LoggerMessage(24, LogLevel.Information, "Message {MessageId} of user {UserId} superseded by message {NewMessageId}")]
     public static partial void MessageSuperseded(ILogger logger, Guid messageId, string userId, Guid newMessageId);
 
     [LoggerMessage(9, LogLevel.Information, "Queue processed: {Delivered} delivered, {Deferred} deferred, {Expired} expired, {Failed} failed")]
