@@ -20,9 +20,13 @@ public sealed class DeliveryPolicy(Recipient recipient, DeliveryRules rules, int
 
     private readonly Timeline _timeline = new(recipient, rules);
 
-    /// <summary>The order of one person's messages: lane, then the time they were first scheduled for, then age.</summary>
+    /// <summary>
+    /// The order of one person's messages: lane, then the time they were first scheduled for, then age. Of those that tie, the ones that were
+    /// given a slot come first: a batch claims in no order of its own, and would give a slot of an earlier batch once more.
+    /// </summary>
     public static IOrderedEnumerable<QueuedMessage> Order(IEnumerable<QueuedMessage> messages, Instant now, DeliveryRules rules) =>
-        messages.OrderBy(m => m.LaneAt(now, rules)).ThenBy(m => m.WaitingSince).ThenBy(m => m.CreatedAt).ThenBy(m => m.Id);
+        messages.OrderBy(m => m.LaneAt(now, rules)).ThenBy(m => m.WaitingSince).ThenBy(m => m.CreatedAt)
+            .ThenByDescending(m => m.HasBeenHeld).ThenBy(m => m.Id);
 
     /// <summary>Decides a due message at <paramref name="now"/> and takes the slot it gets.</summary>
     public Decision Decide(QueuedMessage message, Instant now)

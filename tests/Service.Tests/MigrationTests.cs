@@ -74,14 +74,14 @@ public sealed class MigrationTests(PostgresServer server) : IAsyncLifetime
         await _db.AddUsersAsync("ann");
         await _db.QueueAsync("ann");
         await _db.DispatchAsync();
-        await _db.ScheduleAsync(Some.Request("ann"), key: "k1");
+        await _db.ScheduleAsync(Some.Request("ann") with { Following = ["""{"content": "More"}"""] }, key: "k1");
 
         // A role such as a REST gateway's, to which whole schemas are granted. It goes with the transaction.
         await using var connection = await _db.DataSource.OpenConnectionAsync(TestContext.Current.CancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(TestContext.Current.CancellationToken);
         var role = $"gateway_{Guid.NewGuid():N}";
         await connection.ExecuteAsync($"CREATE ROLE {role}; GRANT ALL ON ALL TABLES IN SCHEMA public TO {role}");
-        foreach (var table in (string[])["message_queue", "user_message_budget", "dispatchers", "idempotency_keys", "orchestrator_migrations", "waiting_messages"])
+        foreach (var table in (string[])["message_queue", "user_message_budget", "dispatchers", "idempotency_keys", "orchestrator_migrations", "waiting_messages", "sequence_messages"])
         {
             (await connection.ExecuteScalarAsync<long>($"SELECT count(*) FROM {table}")).ShouldBePositive(table);
             await connection.ExecuteAsync($"SET LOCAL ROLE {role}");

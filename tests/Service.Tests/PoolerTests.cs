@@ -100,6 +100,23 @@ public sealed class PoolerTests(PostgresServer server) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Messages_of_one_topic_and_of_one_sequence_come_one_after_the_other()
+    {
+        await MigrateAsync();
+        await _db.AddUsersAsync("ann", "bob");
+
+        await Task.WhenAll(Enumerable.Range(1, 20).SelectMany(i => (Task[])[
+            _db.ScheduleAsync(Some.Request("ann") with { Topic = "match" }),
+            _db.ScheduleAsync(Some.Request("bob") with { Sequence = new SequencePlace("seq_1", i, 20), Lane = Lane.Urgent }),
+        ]));
+
+        (await _db.QueryAsync<(string, long)>("SELECT status, count(*) FROM message_queue WHERE user_id = 'ann' GROUP BY 1 ORDER BY 1"))
+            .ShouldBe([("queued", 1), ("superseded", 19)]);
+        (await _db.SingleAsync<(long, long)>("SELECT count(*), (SELECT sum(messages_sent) FROM user_message_budget) FROM messages WHERE user_id = 'bob'"))
+            .ShouldBe((20, 1));
+    }
+
+    [Fact]
     public async Task Dispatchers_in_greater_number_than_server_connections_deliver_each_message_once()
     {
         const int messages = 600;
