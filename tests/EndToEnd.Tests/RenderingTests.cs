@@ -24,7 +24,6 @@ public sealed class RenderingTests(RunningService service) : IClassFixture<Runni
         .. service.Settings.Where(s => !more.Any(m => m.Name == s.Name)),
         ("ANTHROPIC_API_KEY", _model.ApiKey),
         ("ANTHROPIC_BASE_URL", _model.Url.AbsoluteUri),
-        ("Orchestrator__ModelTimeoutSeconds", "5"),
         .. more,
     ]);
 
