@@ -5,6 +5,7 @@ using Npgsql;
 using Orchestrator.Core;
 using Orchestrator.Service.Configuration;
 using Orchestrator.Service.Dispatch;
+using Orchestrator.Service.Messages;
 using Orchestrator.Service.Postgres;
 using Orchestrator.Service.Rendering;
 using Orchestrator.Service.Scheduling;
@@ -52,6 +53,13 @@ public sealed class TestDatabase : IAsyncDisposable
 
     internal RenderLedger NewRenderLedger() =>
         new(DataSource, Clock, NewRecipients(), Settings.Model!, Loggers.CreateLogger<RenderLedger>());
+
+    public MessageReader NewReader() => new(DataSource, new IdFormat(), Settings);
+
+    public MessageChanges NewChanges(Dispatcher? dispatcher = null) => new(
+        DataSource, Clock, NewRecipients(), dispatcher ?? NewDispatcher(), NewReader(), Settings, Loggers.CreateLogger<MessageChanges>());
+
+    public MessageCancellation NewCancellation() => new(DataSource, Clock, NewReader(), Signal, Loggers.CreateLogger<MessageCancellation>());
 
     /// <summary>What dispatchers tell senders by.</summary>
     public SendSignal Signal { get; } = new();
