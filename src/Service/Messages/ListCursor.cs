@@ -32,7 +32,7 @@ public readonly record struct ListCursor(Instant At, Guid Id)
     public static ListCursor? Parse(string text)
     {
         Span<byte> bytes = stackalloc byte[Size];
-        if (text.Length != Size * 4 / 3 || !Base64Url.TryDecodeFromChars(text, bytes, out var written) || written != Size)
+        if (text.Length != Size * 4 / 3 || !Base64Url.IsValid(text) || Base64Url.DecodeFromChars(text, bytes) != Size)
             return null;
 
         var ticks = BinaryPrimitives.ReadInt64BigEndian(bytes);

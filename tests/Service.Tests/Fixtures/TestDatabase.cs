@@ -111,6 +111,18 @@ public sealed class TestDatabase : IAsyncDisposable
     public async Task<ScheduleOutcome> ScheduleAsync(ScheduleRequest request, string? key = null, bool dryRun = false) =>
         await NewScheduler().ScheduleAsync(request, key, dryRun, TestContext.Current.CancellationToken);
 
+    /// <summary>Schedules, and expects to be told the id.</summary>
+    public async Task<Guid> ScheduledIdAsync(ScheduleRequest request) => System.Text.Json.JsonDocument.Parse(
+        (await ScheduleAsync(request)).ShouldBeOfType<ScheduleOutcome.Answered>().Json).RootElement.GetProperty("messageId").GetGuid();
+
+    /// <summary>Returns when a transaction of this database waits for another.</summary>
+    public async Task UntilSomebodyWaitsForALockAsync()
+    {
+        const string Waiting = "SELECT count(*)::int FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        while (await SingleAsync<int>(Waiting) == 0)
+            await Task.Yield();
+    }
+
     public async Task<int> ExecuteAsync(string sql, object? parameters = null)
     {
         await using var connection = await DataSource.OpenConnectionAsync(TestContext.Current.CancellationToken);
