@@ -143,4 +143,7 @@ internal static partial class Log
 
     [LoggerMessage(44, LogLevel.Warning, "A request to {Path} with a signature that is not Twilio's was refused")]
     public static partial void SignatureRefused(ILogger logger, string path);
+
+    [LoggerMessage(60, LogLevel.Information, "Message {MessageId} of user {UserId} changed: {Fields}; scheduled for {ScheduledFor}")]
+    public static partial void MessageChanged(ILogger logger, Guid messageId, string userId, string fields, Instant scheduledFor);
 }
