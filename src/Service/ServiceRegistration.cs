@@ -5,6 +5,7 @@ using Npgsql;
 using Orchestrator.Service.Configuration;
 using Orchestrator.Service.Dispatch;
 using Orchestrator.Service.Http;
+using Orchestrator.Service.People;
 using Orchestrator.Service.Postgres;
 using Orchestrator.Service.Rendering;
 using Orchestrator.Service.Scheduling;
@@ -38,9 +39,13 @@ public static class ServiceRegistration
             .AddSingleton<Dispatcher>()
             .AddSingleton<QueueTick>()
             .AddSingleton<Scheduler>()
+            .AddSingleton<UserStore>()
+            .AddSingleton<UserReports>()
             .AddSingleton<ApiKeys>()
+            .AddSingleton<RequestLimits>()
             .AddSingleton<Requests>()
             .AddSingleton<SchedulingEndpoint>()
+            .AddSingleton<UserEndpoint>()
             .AddSingleton<QueueEndpoint>()
             .AddSingleton<HealthEndpoint>()
             .AddRendering(settings)

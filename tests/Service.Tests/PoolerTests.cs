@@ -151,7 +151,7 @@ public sealed class PoolerTests(PostgresServer server) : IAsyncLifetime
         await using var app = builder.Build();
         app.MapPost("/schedule-message", (SchedulingEndpoint endpoint, HttpRequest request, CancellationToken ct) => endpoint.ScheduleAsync(request, ct));
         app.MapPost("/process-queue", (QueueEndpoint endpoint, HttpRequest request, CancellationToken ct) => endpoint.ProcessAsync(request, ct));
-        app.MapGet("/health", (HealthEndpoint endpoint, CancellationToken ct) => endpoint.CheckAsync(ct));
+        app.MapGet("/health", (HealthEndpoint endpoint, HttpRequest request, CancellationToken ct) => endpoint.CheckAsync(request, ct));
         await app.StartAsync(TestContext.Current.CancellationToken);
         await app.Services.GetRequiredService<DatabaseReadiness>().WhenReadyAsync(TestContext.Current.CancellationToken)
             .WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);

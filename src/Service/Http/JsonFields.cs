@@ -118,6 +118,9 @@ internal sealed class JsonFields
         return null;
     }
 
+    /// <summary>Whether the field is there, be it as null; asked before it is read.</summary>
+    public bool Has(string name) => _unread.ContainsKey(name);
+
     /// <summary>The value, whatever its kind, for the caller to read; null where it is absent.</summary>
     public JsonElement? Any(string name) => Take(name);
 
