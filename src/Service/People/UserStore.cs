@@ -105,7 +105,9 @@ public sealed class UserStore(
 
             if (now.HasOtherHoursThan(was))
                 await MoveBestTimesAsync(recipients.Create(user, budgets), before);
-            return await ExecuteAsync("RedecideWaiting", new { userId, before.Now }) > 0 || now.HasOtherHoursThan(was);
+            await ExecuteAsync("RedecideWaiting", new { userId, before.Now });
+            // Also what was due before: a dispatch that came by meanwhile has passed over a user in other hands.
+            return true;
         }
 
         async Task MoveBestTimesAsync(Recipient recipient, SchedulingContext context)
