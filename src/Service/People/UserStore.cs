@@ -38,7 +38,7 @@ public sealed class UserStore(
         }
         catch (PostgresException e) when (DatabaseErrors.IsRefusedData(e))
         {
-            return Refuse(await ExplainAsync(connection, change, e, cancellationToken));
+            return Refuse(await ExplainAsync(connection, userId, change, e, cancellationToken));
         }
 
         Report(userId, change, written);
@@ -162,25 +162,35 @@ public sealed class UserStore(
 
     /// <summary>What of the request the database does not take, in the caller's words.</summary>
     private static async Task<Problem> ExplainAsync(
-        NpgsqlConnection connection, UserChange change, PostgresException refusal, CancellationToken cancellationToken)
+        NpgsqlConnection connection, string userId, UserChange change, PostgresException refusal, CancellationToken cancellationToken)
     {
         if (refusal.SqlState == PostgresErrorCodes.UniqueViolation && change.PhoneNumber.Value is not null)
             return Problem.PhoneNumberTaken();
         if (refusal.SqlState != PostgresErrorCodes.NotNullViolation)
             return Problem.UserRefused($"The users table of this database refuses them ({DatabaseErrors.Describe(refusal)}).");
 
-        var columns = (await connection.QueryAsync<string>(new CommandDefinition(
-            Sql.Query("FindNeededColumns"), cancellationToken: cancellationToken))).AsList();
-        var faults = new Dictionary<string, string[]>();
-        if (columns.Contains("phone_number") && change.PhoneNumber.Value is null)
-            faults["phoneNumber"] = ["is required by the users table of this database"];
-        if (columns.Contains("first_name") && change.FirstName.Value is null)
-            faults["firstName"] = ["is required by the users table of this database"];
-        if (columns.Contains("timezone") && change.Timezone.Value is null)
-            faults["timezone"] = ["is required by the users table of this database"];
-        var unknown = columns.Except(["phone_number", "first_name", "timezone"]).ToList();
-        return unknown.Count == 0 ? Problem.InvalidRequest(faults) : Problem.UserRefused(
-            $"The users table of this database takes no row without {string.Join(", ", unknown)}, of which this service knows nothing. "
+        await using var results = await connection.QueryMultipleAsync(new CommandDefinition(
+            Sql.Batch("FindNeededColumns", "ReadUser"), new { userId }, cancellationToken: cancellationToken));
+        var needed = (await results.ReadAsync<string>()).AsList();
+        var exists = await results.ReadSingleOrDefaultAsync<StoredUser>() is not null;
+        (string Column, string Field, bool IsGiven, bool IsNull)[] known =
+        [
+            ("phone_number", "phoneNumber", change.PhoneNumber.IsGiven, change.PhoneNumber.Value is null),
+            ("first_name", "firstName", change.FirstName.IsGiven, change.FirstName.Value is null),
+            ("timezone", "timezone", change.Timezone.IsGiven, change.Timezone.Value is null),
+            ("quiet_hours_start", "quietHoursStart", change.QuietHoursStart.IsGiven, change.QuietHoursStart.Value is null),
+            ("quiet_hours_end", "quietHoursEnd", change.QuietHoursEnd.IsGiven, change.QuietHoursEnd.Value is null),
+        ];
+        // A user who is there has all that the table needs, but for what the request would clear.
+        var unknown = exists ? [] : needed.Except(known.Select(k => k.Column)).ToList();
+        var faults = known.Where(k => needed.Contains(k.Column) && k.IsNull && (k.IsGiven || !exists))
+            .ToDictionary(k => k.Field, _ => (string[])["is required by the users table of this database"]);
+        if (unknown.Count == 0 && faults.Count > 0)
+            return Problem.InvalidRequest(faults);
+
+        var columns = unknown.Count > 0 ? string.Join(", ", unknown) : refusal.ColumnName;
+        return Problem.UserRefused(
+            $"The users table of this database takes no row without {columns}, of which this service knows nothing. "
             + "Create the user there; this service can then change it.") with
         { Errors = faults.Count > 0 ? faults : null };
     }

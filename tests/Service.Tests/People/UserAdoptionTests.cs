@@ -39,6 +39,8 @@ public sealed class UserAdoptionTests(PostgresServer server) : IAsyncLifetime
     [Fact]
     public async Task Limits_are_written_into_the_row_of_the_day_and_its_count_stays()
     {
+        await _db.ExecuteAsync("UPDATE message_queue SET status = 'cancelled' WHERE status = 'queued'");
+
         await PutAsync(Bob, new() { HourlyLimit = new(true, null), DailyLimit = 8 });
 
         (await _db.QueryAsync<(LocalDate, int, int?, int?)>(
@@ -71,6 +73,7 @@ public sealed class UserAdoptionTests(PostgresServer server) : IAsyncLifetime
         (problem.Status, problem.Code).ShouldBe((422, "user_refused"));
         problem.Detail.ShouldNotBeNull().ShouldContain("without company,");
         (await PutAsync(Bob, new() { FirstName = "Robert" })).Problem.ShouldBeNull();
+        (await PutAsync(Bob, new() { PhoneNumber = new(true, null) })).Problem.ShouldNotBeNull().Errors.ShouldNotBeNull().Keys.ShouldBe(["phoneNumber"]);
     }
 
     [Fact]
