@@ -6,6 +6,7 @@ using Orchestrator.Service.Configuration;
 using Orchestrator.Service.Dispatch;
 using Orchestrator.Service.Http;
 using Orchestrator.Service.Messages;
+using Orchestrator.Service.People;
 using Orchestrator.Service.Postgres;
 using Orchestrator.Service.Rendering;
 using Orchestrator.Service.Scheduling;
@@ -42,10 +43,14 @@ public static class ServiceRegistration
             .AddSingleton<MessageReader>()
             .AddSingleton<MessageChanges>()
             .AddSingleton<MessageCancellation>()
+            .AddSingleton<UserStore>()
+            .AddSingleton<UserReports>()
             .AddSingleton<ApiKeys>()
+            .AddSingleton<RequestLimits>()
             .AddSingleton<Requests>()
             .AddSingleton<SchedulingEndpoint>()
             .AddSingleton<MessagesEndpoint>()
+            .AddSingleton<UserEndpoint>()
             .AddSingleton<QueueEndpoint>()
             .AddSingleton<HealthEndpoint>()
             .AddRendering(settings)

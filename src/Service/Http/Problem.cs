@@ -73,6 +73,19 @@ public sealed record Problem(int Status, string Code, string Title, string? Deta
     public static Problem Unauthorized() => new(
         401, "unauthorized", "An API key is needed.", "Send it as 'Authorization: Bearer <key>' or 'x-functions-key: <key>'.");
 
+    /// <summary>Another user has the number, and the table of users takes each but once.</summary>
+    public static Problem PhoneNumberTaken() => new(
+        409, "phone_number_taken", "Another user has this phone number.", "The users table of this database takes each number once.")
+    { Errors = new Dictionary<string, string[]> { ["phoneNumber"] = ["is another user's"] } };
+
+    /// <summary>The table of users, which is not this service's own, does not take the row.</summary>
+    public static Problem UserRefused(string detail) => new(422, "user_refused", "The users table does not take these values.", detail);
+
+    /// <summary>The key has made all the requests that it may for now.</summary>
+    public static Problem TooManyRequests(int retryAfter) => new(
+        429, "too_many_requests", "This key has made too many requests.", "Wait for as long as Retry-After says.")
+    { RetryAfter = retryAfter };
+
     /// <summary>The key already stands for another request.</summary>
     public static Problem IdempotencyKeyReused() => new(
         422, "idempotency_key_reused", "The idempotency key was used for another request.", "Use a new key for a new request.");

@@ -6,6 +6,7 @@ using Orchestrator.Core;
 using Orchestrator.Service.Configuration;
 using Orchestrator.Service.Dispatch;
 using Orchestrator.Service.Messages;
+using Orchestrator.Service.People;
 using Orchestrator.Service.Postgres;
 using Orchestrator.Service.Rendering;
 using Orchestrator.Service.Scheduling;
@@ -40,6 +41,12 @@ public sealed class TestDatabase : IAsyncDisposable
 
     public Scheduler NewScheduler(Dispatcher? dispatcher = null) => new(
         DataSource, Clock, new IdFormat(), NewRecipients(), dispatcher ?? NewDispatcher(), Settings, Loggers.CreateLogger<Scheduler>());
+
+    /// <summary>Another instance's way to change users.</summary>
+    public UserStore NewUserStore(Dispatcher? dispatcher = null) => new(
+        DataSource, Clock, new IdFormat(), NewRecipients(), NewOptOuts(), dispatcher ?? NewDispatcher(), Signal, Settings, Loggers.CreateLogger<UserStore>());
+
+    public UserReports NewUserReports() => new(DataSource, Clock, new IdFormat(), NewRecipients(), Settings);
 
     /// <summary>Another instance's sender.</summary>
     internal SmsSender NewSender(ISmsProvider provider) => new(
