@@ -1,7 +1,7 @@
 -- The messages of a claim, and what the model is told of them. The newest inbound message is noted, so that what comes later is seen to
 -- be later. Text and data are what the agent gave: what the model itself has written before is not put before it again.
-SELECT q.id, q.user_id::text, q.agent_id, q.render_attempts, coalesce(q.requires_fresh_context, false) AS requires_fresh_context,
-  plain_time(q.created_at) AS queued_at, given.content, given.data, q.judged_at IS NOT NULL AS was_judged,
+SELECT q.id, q.user_id::text, q.render_attempts, coalesce(q.requires_fresh_context, false) AS requires_fresh_context,
+  plain_time(q.created_at) AS queued_at, given.content, given.data,
   coalesce(nullif(q.final_message, ''), given.content) IS NOT NULL AS has_content,
   conversation.id::text AS conversation_id, conversation.summary, u.first_name,
   coalesce((

@@ -3,7 +3,7 @@
 WITH sent AS (
   UPDATE messages m
   SET status = 'sent', twilio_message_sid = @sid::text, sent_at = @now
-  WHERE m.id = @messageId AND m.status IN ('sending', 'pending') AND m.sms_attempts = @attempt
+  WHERE m.id = @messageId AND m.sms_attempts = @attempt AND (m.status = 'sending' OR m.status = 'pending' AND m.twilio_message_sid IS NULL)
   RETURNING m.id, m.user_id
 ), freed AS (
   UPDATE sms_turns t

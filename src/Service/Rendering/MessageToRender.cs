@@ -5,9 +5,6 @@ namespace Orchestrator.Service.Rendering;
 /// <summary>What a message wants of the model.</summary>
 internal enum ModelTask
 {
-    /// <summary>Nothing: its text is there, and nothing was said that it could be judged by.</summary>
-    Nothing,
-
     /// <summary>To be judged by what was said, and written in the same call where it has no text.</summary>
     Judge,
 

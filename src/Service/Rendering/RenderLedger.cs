@@ -20,7 +20,7 @@ public sealed class RenderLedger(
     /// <summary>How many turns are looked at; the prompt takes the newest that fit.</summary>
     private const int MostTurns = 60;
 
-    /// <summary>The messages of a job, as they stand now; empty where the lease is lost.</summary>
+    /// <summary>The messages of a job that want something of the model, as they stand now; none where the lease is lost.</summary>
     /// <exception cref="NpgsqlException">The database is out of reach.</exception>
     internal async Task<IReadOnlyList<MessageToRender>> LoadAsync(RenderJob job, CancellationToken cancellationToken)
     {
@@ -36,9 +36,16 @@ public sealed class RenderLedger(
         var messages = new List<MessageToRender>();
         foreach (var row in rows)
         {
+            ModelTask asks;
+            if (row.RequiresFreshContext && news.Contains(row.Id))
+                asks = ModelTask.Judge;
+            else if (!row.HasContent)
+                asks = ModelTask.Write;
+            else
+                continue;
+
             var turns = (await connection.QueryAsync<TurnRow>(Command(
                 "LoadConversationTurns", new { row.ConversationId, row.UserId, now, most = MostTurns }))).Reverse();
-            var asks = row.RequiresFreshContext && news.Contains(row.Id) ? ModelTask.Judge : row.HasContent ? ModelTask.Nothing : ModelTask.Write;
             messages.Add(new MessageToRender(row.Id, row.UserId, asks, row.HasContent, row.RenderAttempts, row.NewestInboundAt, new Occasion
             {
                 Content = row.Content,

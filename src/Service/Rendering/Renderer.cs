@@ -22,8 +22,6 @@ public sealed class Renderer(RenderLedger ledger, ILanguageModel model, ModelBre
             var results = new List<Rendered>();
             foreach (var message in await ledger.LoadAsync(job, cancellationToken))
             {
-                if (message.Asks == ModelTask.Nothing)
-                    continue;
                 results.Add(await AskAsync(message, cancellationToken));
                 // What is to become of a sequence is known with its first message that is stale or that the model failed for.
                 if (results[^1].Outcome is Outcome.Stale or Outcome.Failed)
@@ -47,49 +45,33 @@ public sealed class Renderer(RenderLedger ledger, ILanguageModel model, ModelBre
     private async Task<Rendered> AskAsync(MessageToRender message, CancellationToken cancellationToken)
     {
         if (breaker.IsOpen)
-            return Failed(message, new ModelFault(ModelFaultKind.Unavailable, "model_unavailable", "The model failed several times in a row and is left alone for a moment."));
-
-        Rendered rendering;
-        ModelUsage? usage;
-        string? fault = null;
-        if (message.Asks == ModelTask.Judge)
         {
-            var reply = await model.JudgeAsync(message.Occasion, cancellationToken);
-            (rendering, usage) = reply switch
-            {
-                ModelReply<Verdict>.Answered answered => (Judged(message, answered.Answer), answered.Usage),
-                ModelReply<Verdict>.Failed failed => (Failed(message, failed.Fault), failed.Usage),
-                _ => throw new InvalidOperationException($"Unknown reply {reply}."),
-            };
-            fault = (reply as ModelReply<Verdict>.Failed)?.Fault.Code;
-            breaker.Note((reply as ModelReply<Verdict>.Failed)?.Fault.Kind);
-        }
-        else
-        {
-            var reply = await model.WriteAsync(message.Occasion, cancellationToken);
-            (rendering, usage) = reply switch
-            {
-                ModelReply<string>.Answered answered => (new Rendered(message, new Outcome.Ready("written", Reason: null, answered.Answer)), answered.Usage),
-                ModelReply<string>.Failed failed => (Failed(message, failed.Fault), failed.Usage),
-                _ => throw new InvalidOperationException($"Unknown reply {reply}."),
-            };
-            fault = (reply as ModelReply<string>.Failed)?.Fault.Code;
-            breaker.Note((reply as ModelReply<string>.Failed)?.Fault.Kind);
+            return new Rendered(message, new Outcome.Failed(new ModelFault(
+                ModelFaultKind.Unavailable, "model_unavailable", "The model failed several times in a row and is left alone for a moment.")));
         }
 
+        var (outcome, fault, usage) = message.Asks == ModelTask.Judge
+            ? Read(await model.JudgeAsync(message.Occasion, cancellationToken), Judged)
+            : Read(await model.WriteAsync(message.Occasion, cancellationToken), text => new Outcome.Ready("written", Reason: null, text));
+        breaker.Note(fault?.Kind);
         if (usage is not null)
-            await ledger.LogCallAsync(message, rendering.Outcome, usage, fault, cancellationToken);
-        Log.ModelAsked(logger, message.Id, rendering.Outcome.Code, usage?.LatencyMs ?? 0);
-        return rendering;
+            await ledger.LogCallAsync(message, outcome, usage, fault?.Code, cancellationToken);
+        Log.ModelAsked(logger, message.Id, outcome.Code, usage?.LatencyMs ?? 0);
+        return new Rendered(message, outcome);
     }
 
-    private static Rendered Judged(MessageToRender message, Verdict verdict) => new(message, verdict switch
+    private static (Outcome Outcome, ModelFault? Fault, ModelUsage? Usage) Read<T>(ModelReply<T> reply, Func<T, Outcome> read) => reply switch
+    {
+        ModelReply<T>.Answered answered => (read(answered.Answer), null, answered.Usage),
+        ModelReply<T>.Failed failed => (new Outcome.Failed(failed.Fault), failed.Fault, failed.Usage),
+        _ => throw new InvalidOperationException($"Unknown reply {reply}."),
+    };
+
+    private static Outcome Judged(Verdict verdict) => verdict switch
     {
         Verdict.Relevant relevant => new Outcome.Ready("relevant", relevant.Reason, relevant.Sms),
         Verdict.Contextual contextual => new Outcome.Ready("contextual", contextual.Reason, contextual.Sms),
         Verdict.Stale stale => new Outcome.Stale(stale.Reason),
         _ => throw new InvalidOperationException($"Unknown verdict {verdict}."),
-    });
-
-    private static Rendered Failed(MessageToRender message, ModelFault fault) => new(message, new Outcome.Failed(fault));
+    };
 }

@@ -47,56 +47,50 @@ public sealed class SmsReports(
         var now = (await clock.ReadAsync(connection, cancellationToken)).Now;
         var fault = report.IsFailure ? FaultOf(report) : null;
         if (fault is not null && RetryAt(fault, message, now) is { } until)
+            await RetryAsync(fault, until);
+        else
+            await RecordAsync();
+        signal.Set();
+
+        async Task RetryAsync(SmsFault fault, Instant until)
         {
-            await connection.ExecuteAsync(Command("RetryUndelivered", new
+            var isOurs = fault.Kind == SmsFaultKind.Configuration;
+            var stoppedUntil = StoppedUntil(message, now);
+            await ExecuteAsync("RetryUndelivered", new { messageId = message.Id, report.Sid, code = fault.Code, reason = fault.Sentence, until, now });
+            if (isOurs)
+                await ExecuteAsync("StopSending", new { code = fault.Code, message.Stops, opensOnDelivery = true, until = stoppedUntil, now });
+            await transaction.CommitAsync(cancellationToken);
+
+            Log.SmsDeferred(logger, message.Id, message.UserId, fault.Code, until);
+            if (isOurs)
+                Log.SendingStopped(logger, fault.Code, fault.Sentence, stoppedUntil);
+        }
+
+        async Task RecordAsync()
+        {
+            var status = report.IsDelivery ? "delivered" : report.IsFailure ? report.Status == "undelivered" ? "undelivered" : "failed" : "sent";
+            await ExecuteAsync("RecordSmsReport", new
             {
                 messageId = message.Id,
                 report.Sid,
-                code = fault.Code,
-                reason = fault.Sentence,
-                until,
+                status,
+                code = fault?.Code,
+                reason = fault?.Sentence,
+                // Twilio's "sent": the carrier has it.
+                gotThrough = report.IsDelivery || report.Status == "sent",
                 now,
-            }));
-            if (fault.Kind == SmsFaultKind.Configuration)
-            {
-                await connection.ExecuteAsync(Command("StopSending", new
-                {
-                    code = fault.Code,
-                    message.Stops,
-                    opensOnDelivery = true,
-                    until = now + SmsRetries.Stop(message.Stops),
-                    now,
-                }));
-            }
-
+            });
             await transaction.CommitAsync(cancellationToken);
-            Log.SmsDeferred(logger, message.Id, message.UserId, fault.Code, until);
-            if (fault.Kind == SmsFaultKind.Configuration)
-                Log.SendingStopped(logger, fault.Code, fault.Sentence, now + SmsRetries.Stop(message.Stops));
-            signal.Set();
-            return;
+
+            if (fault is null)
+                Log.SmsReported(logger, message.Id, message.UserId, status);
+            else
+                Log.SmsEnded(logger, message.Id, message.UserId, status, fault.Code);
+            if (fault is { Kind: SmsFaultKind.OptedOut })
+                await optOuts.OptOutAsync(message.UserId, cancellationToken);
         }
 
-        var status = report.IsDelivery ? "delivered" : report.IsFailure ? report.Status == "undelivered" ? "undelivered" : "failed" : "sent";
-        await connection.ExecuteAsync(Command("RecordSmsReport", new
-        {
-            messageId = message.Id,
-            report.Sid,
-            status,
-            code = fault?.Code,
-            reason = fault?.Sentence,
-            // Twilio's "sent": the carrier has it.
-            gotThrough = report.IsDelivery || report.Status == "sent",
-            now,
-        }));
-        await transaction.CommitAsync(cancellationToken);
-        if (fault is null)
-            Log.SmsReported(logger, message.Id, message.UserId, status);
-        else
-            Log.SmsEnded(logger, message.Id, message.UserId, status, fault.Code);
-        if (fault is { Kind: SmsFaultKind.OptedOut })
-            await optOuts.OptOutAsync(message.UserId, cancellationToken);
-        signal.Set();
+        Task<int> ExecuteAsync(string statement, object parameters) => connection.ExecuteAsync(Command(statement, parameters));
 
         CommandDefinition Command(string statement, object parameters) =>
             new(Sql.Query(statement), parameters, transaction, cancellationToken: cancellationToken);
@@ -106,12 +100,15 @@ public sealed class SmsReports(
         ? TwilioErrors.Classify(code, null)
         : new SmsFault(SmsFaultKind.Permanent, report.Status, "The provider reports that the message could not be delivered, and no reason.");
 
+    /// <summary>Until when a fault of ours stops all sending.</summary>
+    private static Instant StoppedUntil(ReportedRow message, Instant now) => now + SmsRetries.Stop(message.Stops);
+
     /// <summary>When the message is tried again; null: it is not.</summary>
     private Instant? RetryAt(SmsFault fault, ReportedRow message, Instant now) => fault.Kind switch
     {
         SmsFaultKind.Later => SmsRetries.NextTry(message.Attempts, settings.Sms.Tries, null, now),
         SmsFaultKind.Configuration when !SmsStops.IsItsOwnFault(message.Error, message.ErrorAt, message.ResumedAt) =>
-            now + SmsRetries.Stop(message.Stops) + SmsStops.LetOthersGoFirst,
+            StoppedUntil(message, now) + SmsStops.LetOthersGoFirst,
         _ => null,
     };
 
