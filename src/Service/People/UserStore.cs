@@ -84,6 +84,7 @@ public sealed class UserStore(
         {
             for (var attempt = 0; attempt < MostAttempts; attempt++)
             {
+                await ExecuteAsync("LockUser", new { userId });
                 if (await connection.QuerySingleOrDefaultAsync<StoredUser>(Command("ReadUser", new { userId })) is { } found)
                     return (false, found);
                 if ((await connection.QueryAsync<bool>(Command("CreateUser", ParametersOf(userId, change, default)))).Any())
