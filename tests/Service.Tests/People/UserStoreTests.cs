@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Dapper;
 using Orchestrator.Core;
 using Orchestrator.Service.People;
 using Orchestrator.Service.Scheduling;
@@ -219,6 +220,29 @@ public sealed class UserStoreTests(PostgresServer server) : IAsyncLifetime
         _db.Now = Instant.FromUtc(2025, 10, 16, 16, 0);
         (await ReportAsync("ann")).Budget.Day.ShouldBe(new DayReport("2025-10-16", 0, 3, 3, null));
         (await _db.SingleAsync<int>("SELECT sum(messages_sent)::int FROM user_message_budget")).ShouldBe(2);
+    }
+
+    [Fact]
+    public async Task A_change_waits_for_a_delivery_under_way_and_counts_it()
+    {
+        await PutAsync("ann", new() { PhoneNumber = "+12125550123", Timezone = "Asia/Tokyo" });
+        _db.Now = Instant.FromUtc(2025, 10, 15, 23, 30);
+        await using var connection = await _db.DataSource.OpenConnectionAsync(Ct);
+        await using var delivery = await connection.BeginTransactionAsync(Ct);
+        await connection.ExecuteAsync(
+            """
+            SELECT FROM users WHERE id = 'ann' FOR NO KEY UPDATE;
+            INSERT INTO user_message_budget (user_id, date, messages_sent, last_message_at) VALUES ('ann', '2025-10-16', 1, @now)
+            """,
+            new { now = _db.Now });
+
+        var change = PutAsync("ann", new() { Timezone = "America/New_York" });
+        while (await _db.SingleAsync<int>("SELECT count(*)::int FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'") == 0)
+            await Task.Yield();
+        await delivery.CommitAsync(Ct);
+        await change;
+
+        (await ReportAsync("ann")).Budget.Day.ShouldBe(new DayReport("2025-10-15", 1, null, null, null));
     }
 
     [Fact]
