@@ -33,6 +33,32 @@ public sealed class ApiKeyTests(RunningService service) : IClassFixture<RunningS
     }
 
     [Fact]
+    public async Task Whoever_looks_at_a_message_sees_by_whose_key_it_was_queued_changed_and_cancelled()
+    {
+        await using var host = await StartAsync(("ORCHESTRATOR_API_KEYS", "concierge:k1, office:k2"));
+        await service.AddUserAsync("user_of_two");
+        const string body = """{"userId": "user_of_two", "agentId": "a", "messageData": {"content": "Hi"}, "scheduledFor": "2150-01-01T00:00:00Z"}""";
+        var id = (await host.Client.PostAsync("schedule-message", body, ("x-functions-key", "k1"))).Body.GetProperty("messageId").GetGuid();
+
+        await SendAsync(HttpMethod.Patch, "k2", """{"priority": "low"}""");
+        await SendAsync(HttpMethod.Delete, "k1", null);
+
+        var (_, seen, _) = await Json.ReadAsync(await GetAsync(host, $"messages/{id}", ("x-functions-key", "k2")));
+        seen.GetProperty("trail").EnumerateArray().Where(e => e.Text("event") != "message_deferred").Select(e => (e.Text("event"), e.Text("key"))).ShouldBe(
+            [("message_queued", "concierge"), ("message_changed", "office"), ("message_cancelled", "concierge")]);
+
+        async Task SendAsync(HttpMethod method, string key, string? content)
+        {
+            using var request = new HttpRequestMessage(method, $"messages/{id}");
+            request.Headers.Add("x-functions-key", key);
+            if (content is not null)
+                request.Content = new StringContent(content, System.Text.Encoding.UTF8, "application/json");
+            using var response = await host.Client.SendAsync(request, TestContext.Current.CancellationToken);
+            response.StatusCode.ShouldBe(HttpStatusCode.OK);
+        }
+    }
+
+    [Fact]
     public async Task Where_a_proxy_wants_Authorization_for_itself_the_other_header_will_do()
     {
         await using var host = await StartAsync(("ORCHESTRATOR_API_KEYS", "k1"));

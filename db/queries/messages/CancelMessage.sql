@@ -16,7 +16,7 @@ WITH called_off AS (
 ), logged AS (
   INSERT INTO agent_actions_log (agent_type, action_type, user_id, context_id, context_type, output_data, created_at)
   SELECT 'message_orchestrator', 'message_cancelled', (SELECT u.id FROM users u WHERE u.id = cancelled.user_id), id, 'message_queue',
-    jsonb_build_object('code', @code::text, 'reason', @sentence::text), @now
+    jsonb_strip_nulls(jsonb_build_object('code', @code::text, 'reason', @sentence::text, 'key', @key::text)), @now
   FROM cancelled
 )
 SELECT id FROM cancelled

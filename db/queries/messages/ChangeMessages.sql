@@ -19,7 +19,7 @@ WITH changed AS (
 ), logged AS (
   INSERT INTO agent_actions_log (agent_type, action_type, user_id, context_id, context_type, output_data, created_at)
   SELECT 'message_orchestrator', 'message_changed', user_id, id, 'message_queue',
-    jsonb_build_object('code', 'changed', 'reason', @change::text, 'fields', @fields::text[]), @now
+    jsonb_strip_nulls(jsonb_build_object('code', 'changed', 'reason', @change::text, 'fields', @fields::text[], 'key', @key::text)), @now
   FROM changed
   UNION ALL
   SELECT 'message_orchestrator', 'message_deferred', user_id, id, 'message_queue',

@@ -16,7 +16,7 @@ public sealed class MessagesEndpoint(Requests requests, MessageReader reader, Me
     private static readonly string[] Parameters = ["userId", "status", "topic", "cursor", "limit"];
 
     /// <summary>Tells where one message stands, and how it came there.</summary>
-    public Task<IResult> GetAsync(HttpRequest request, CancellationToken cancellationToken) => WithIdAsync(request, async id =>
+    public Task<IResult> GetAsync(HttpRequest request, CancellationToken cancellationToken) => WithIdAsync(request, async (id, _) =>
         await reader.FindAsync(id, cancellationToken) is { } message ? Ok(message) : Problem.MessageNotFound(id.ToString()).ToResult());
 
     /// <summary>Lists messages, newest first.</summary>
@@ -28,7 +28,7 @@ public sealed class MessagesEndpoint(Requests requests, MessageReader reader, Me
     });
 
     /// <summary>Changes a message that still waits.</summary>
-    public Task<IResult> ChangeAsync(HttpRequest request, CancellationToken cancellationToken) => WithIdAsync(request, async id =>
+    public Task<IResult> ChangeAsync(HttpRequest request, CancellationToken cancellationToken) => WithIdAsync(request, async (id, caller) =>
     {
         var (body, unreadable) = await JsonBody.ReadAsync(request, cancellationToken);
         if (unreadable is not null)
@@ -37,22 +37,22 @@ public sealed class MessagesEndpoint(Requests requests, MessageReader reader, Me
         if (read is null)
             return Problem.InvalidRequest(faults).ToResult();
 
-        var (answer, problem) = await changes.ChangeAsync(id, read, cancellationToken);
+        var (answer, problem) = await changes.ChangeAsync(id, read with { ChangedBy = caller.Name }, cancellationToken);
         return problem?.ToResult() ?? Ok(answer);
     });
 
     /// <summary>Cancels a message.</summary>
-    public Task<IResult> CancelAsync(HttpRequest request, CancellationToken cancellationToken) => WithIdAsync(request, async id =>
+    public Task<IResult> CancelAsync(HttpRequest request, CancellationToken cancellationToken) => WithIdAsync(request, async (id, caller) =>
     {
-        var (answer, problem) = await cancellation.CancelAsync(id, cancellationToken);
+        var (answer, problem) = await cancellation.CancelAsync(id, caller.Name, cancellationToken);
         return problem?.ToResult() ?? Ok(answer);
     });
 
     /// <summary>Takes the id from the path. Both hosts route with ASP.NET Core, so it stands in the route values on both.</summary>
-    private Task<IResult> WithIdAsync(HttpRequest request, Func<Guid, Task<IResult>> handle) => requests.HandleAsync(request, async () =>
+    private Task<IResult> WithIdAsync(HttpRequest request, Func<Guid, Caller, Task<IResult>> handle) => requests.HandleAsync(request, async caller =>
     {
         var text = request.RouteValues["id"] as string ?? "";
-        return Guid.TryParseExact(text, "D", out var id) ? await handle(id) : Problem.MessageNotFound(text).ToResult();
+        return Guid.TryParseExact(text, "D", out var id) ? await handle(id, caller) : Problem.MessageNotFound(text).ToResult();
     });
 
     private static IResult Ok<T>(T body) => Results.Json(body, ScheduleAnswer.Json);

@@ -27,6 +27,9 @@ public sealed record ChangeRequest
     /// <summary>What it says: a JSON object as text.</summary>
     public string? MessageData { get; init; }
 
+    /// <summary>The name of the key that it came with; null: none, or one without a name.</summary>
+    public string? ChangedBy { get; init; }
+
     /// <summary>Whether <see cref="MessageData"/> holds a <c>content</c> string.</summary>
     public bool HasContent { get; init; }
 }

@@ -17,16 +17,19 @@ public sealed class MessageCancellation(
     /// Cancels the message, and what has not been sent of its sequence. One that is cancelled already stays so, and is answered for in the
     /// same way.
     /// </summary>
+    /// <param name="id">The message.</param>
+    /// <param name="key">The name of the key that the request came with; null: none, or one without a name.</param>
+    /// <param name="cancellationToken">Ends the wait; what is committed stays.</param>
     /// <returns>The answer; or why it cannot be cancelled.</returns>
     /// <exception cref="NpgsqlException">The database is out of reach, or the user in other hands for too long; nothing has changed, or the answer was lost.</exception>
-    public async Task<(CancelAnswer? Answer, Problem? Problem)> CancelAsync(Guid id, CancellationToken cancellationToken)
+    public async Task<(CancelAnswer? Answer, Problem? Problem)> CancelAsync(Guid id, string? key, CancellationToken cancellationToken)
     {
         // A statement that waits for a row decides by what it finds there in the end. The turn is for the rest of the sequence.
         await using (var turn = await UsersTurn.TakeAsync(database, id, cancellationToken))
         {
             if (turn is null)
                 return (null, Problem.MessageNotFound(id.ToString()));
-            await CancelAsync(turn, id, cancellationToken);
+            await CancelAsync(turn, id, key, cancellationToken);
         }
 
         return await reader.FindAsync(id, cancellationToken) switch
@@ -37,11 +40,11 @@ public sealed class MessageCancellation(
         };
     }
 
-    private async Task CancelAsync(UsersTurn turn, Guid id, CancellationToken cancellationToken)
+    private async Task CancelAsync(UsersTurn turn, Guid id, string? key, CancellationToken cancellationToken)
     {
         var now = (await clock.ReadAsync(turn.Connection, cancellationToken)).Now;
         var cancelled = await turn.QueryAsync<Guid>(
-            "CancelMessage", new { id, code = Reasons.CancelledByCaller, sentence = Reasons.CancelledByCallerSentence, now });
+            "CancelMessage", new { id, code = Reasons.CancelledByCaller, sentence = Reasons.CancelledByCallerSentence, key, now });
         if (cancelled.Count == 0)
             return;
 

@@ -98,6 +98,7 @@ public sealed class MessageChanges(
             request.RequiresFreshContext,
             request.MessageData,
             fields = request.Fields.ToArray(),
+            key = request.ChangedBy,
             change = $"The caller has changed {string.Join(", ", request.Fields)}.",
             context.Now,
         });

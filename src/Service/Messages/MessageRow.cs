@@ -93,5 +93,7 @@ internal sealed record TrailRow
     /// <summary>A JSON array of names.</summary>
     public string? Fields { get; init; }
 
+    public string? Key { get; init; }
+
     public string? Model { get; init; }
 }

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Dapper;
 using NodaTime;
 using NodaTime.Text;
 using Orchestrator.Core;
@@ -8,6 +9,8 @@ namespace Orchestrator.Service.Messages;
 /// <summary>A message as its callers see it. What there is nothing to say of is left out.</summary>
 public sealed record MessageView
 {
+    private const string Queued = "message_queued";
+
     /// <summary>The id of the answer that queued it.</summary>
     public required Guid Id { get; init; }
 
@@ -112,7 +115,13 @@ public sealed record MessageView
     /// <summary>The message with what has happened to it. The trail knows better than the code why something came to pass.</summary>
     internal MessageView With(IEnumerable<TrailRow> rows)
     {
-        TrailEntry[] trail = [new TrailEntry { At = CreatedAt, Event = "message_queued" }, .. rows.Select(TrailEntry.Of)];
+        // That it was queued is the message itself; the trail adds by whose key, where that has a name.
+        var known = rows.AsList();
+        TrailEntry[] trail =
+        [
+            new TrailEntry { At = CreatedAt, Event = Queued, Key = known.Find(row => row.Event == Queued)?.Key },
+            .. known.Where(row => row.Event != Queued).Select(TrailEntry.Of),
+        ];
         return this with
         {
             Reason = ReasonFor(Code, sms: false) ?? Reason,
@@ -180,6 +189,9 @@ public sealed record TrailEntry
     /// <summary>What was changed.</summary>
     public IReadOnlyList<string>? Fields { get; init; }
 
+    /// <summary>The name of the key that asked for it; null: nobody did, or the key has none.</summary>
+    public string? Key { get; init; }
+
     /// <summary>The model that was asked.</summary>
     public string? Model { get; init; }
 
@@ -192,6 +204,7 @@ public sealed record TrailEntry
         Until = row.Until is not null && OffsetDateTimePattern.ExtendedIso.Parse(row.Until) is { Success: true, Value: var until } ? until.ToInstant() : null,
         By = row.By,
         Fields = NamesIn(row.Fields),
+        Key = row.Key,
         Model = row.Model,
     };
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Dapper;
 using Microsoft.Extensions.Logging;
 using NodaTime;
@@ -87,7 +88,7 @@ public sealed class UserStore(
                 await ExecuteAsync("LockUser", new { userId });
                 if (await connection.QuerySingleOrDefaultAsync<StoredUser>(Command("ReadUser", new { userId })) is { } found)
                     return (false, found);
-                if ((await connection.QueryAsync<bool>(Command("CreateUser", ParametersOf(userId, change, default)))).Any())
+                if (await connection.QuerySingleAsync<bool>(Command("CreateUser", ColumnsOf(userId, change))))
                     return (true, null);
                 // Another request has created the user in between, and has committed that by now: it is there to be changed.
             }
@@ -129,6 +130,23 @@ public sealed class UserStore(
 
         CommandDefinition Command(string statement, object parameters) =>
             new(Sql.Query(statement), parameters, transaction, cancellationToken: cancellationToken);
+    }
+
+    /// <summary>The columns that a new user gets, as texts that PostgreSQL reads by their types.</summary>
+    private static object ColumnsOf(string userId, UserChange change)
+    {
+        (string Name, bool IsGiven, string? Value)[] columns =
+        [
+            ("phone_number", change.PhoneNumber.IsGiven, change.PhoneNumber.Value),
+            ("first_name", change.FirstName.IsGiven, change.FirstName.Value),
+            ("timezone", change.Timezone.IsGiven, change.Timezone.Value),
+            ("quiet_hours_start", change.QuietHoursStart.IsGiven, TextOf(change.QuietHoursStart.Value)),
+            ("quiet_hours_end", change.QuietHoursEnd.IsGiven, TextOf(change.QuietHoursEnd.Value)),
+        ];
+        var given = Array.FindAll(columns, c => c.IsGiven);
+        return new { userId, columns = Array.ConvertAll(given, c => c.Name), values = Array.ConvertAll(given, c => c.Value) };
+
+        static string? TextOf(LocalTime? time) => time?.ToString("HH:mm", CultureInfo.InvariantCulture);
     }
 
     private static object ParametersOf(string userId, UserChange change, Instant now) => new
@@ -181,6 +199,9 @@ public sealed class UserStore(
             ("quiet_hours_start", "quietHoursStart", change.QuietHoursStart.IsGiven, change.QuietHoursStart.Value is null),
             ("quiet_hours_end", "quietHoursEnd", change.QuietHoursEnd.IsGiven, change.QuietHoursEnd.Value is null),
         ];
+        // With a default of its own a column is needed only where the request would clear it.
+        if (refusal.ColumnName is { } refused && !needed.Contains(refused) && known.Any(k => k.Column == refused && k.IsGiven))
+            needed.Add(refused);
         // A user who is there has all that the table needs, but for what the request would clear.
         var unknown = exists ? [] : needed.Except(known.Select(k => k.Column)).ToList();
         var faults = known.Where(k => needed.Contains(k.Column) && k.IsNull && (k.IsGiven || !exists))

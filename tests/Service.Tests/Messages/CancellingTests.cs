@@ -1,6 +1,7 @@
 using Orchestrator.Core;
 using Orchestrator.Service.Http;
 using Orchestrator.Service.Messages;
+using Orchestrator.Service.Tests.Rendering;
 using Orchestrator.Service.Tests.Sms;
 using static Orchestrator.Service.Tests.AdoptedDatabase;
 
@@ -28,7 +29,7 @@ public sealed class CancellingTests(PostgresServer server) : IAsyncLifetime
     }
 
     private Task<(CancelAnswer? Answer, Problem? Problem)> TryCancelAsync(Guid id) =>
-        Db.NewCancellation().CancelAsync(id, TestContext.Current.CancellationToken);
+        Db.NewCancellation().CancelAsync(id, key: null, TestContext.Current.CancellationToken);
 
     private Task<int> CancelledInTrailAsync(Guid id) => Db.SingleAsync<int>(
         "SELECT count(*)::int FROM agent_actions_log WHERE context_id = @id AND action_type = 'message_cancelled'", new { id });
@@ -175,6 +176,36 @@ public sealed class CancellingTests(PostgresServer server) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task What_a_model_says_late_of_a_message_that_was_cancelled_meanwhile_counts_for_nothing()
+    {
+        await using var rendering = await RenderingService.CreateAsync(server);
+        await rendering.AddUserAsync("ann");
+        var id = await rendering.QueueAsync("ann", """{"kind":"intro"}""");
+        var instance = rendering.NewInstance();
+        await instance.DispatchAsync();
+        var job = instance.Backlog.TryNext().ShouldNotBeNull();
+        var answered = rendering.Model.Answer;
+        (CancelAnswer? Answer, Problem? Problem) cancelled = default;
+        rendering.Model.Answer = request =>
+        {
+            // In the middle of the call.
+            cancelled = rendering.Db.NewCancellation().CancelAsync(id, key: null, CancellationToken.None).GetAwaiter().GetResult();
+            return answered(request);
+        };
+
+        await instance.Renderer.RunAsync(job, TestContext.Current.CancellationToken);
+        instance.Backlog.Done();
+
+        cancelled.Answer.ShouldNotBeNull();
+        rendering.Model.Answer = answered;
+        rendering.Db.Now += Duration.FromHours(1);
+        await rendering.DispatchAndRenderAsync();
+        (await rendering.Db.SingleAsync<(string, string, string?, Guid?)>("SELECT status, reason, final_message, render_claim FROM message_queue"))
+            .ShouldBe(("cancelled", "cancelled_by_caller", null, null));
+        (await rendering.Db.SingleAsync<int>("SELECT count(*)::int FROM messages WHERE direction = 'outbound'")).ShouldBe(0);
+    }
+
+    [Fact]
     public async Task A_pending_row_that_another_program_is_taking_is_theirs()
     {
         var id = await _sending.HandOverAsync("ann");
@@ -196,10 +227,10 @@ public sealed class CancellingTests(PostgresServer server) : IAsyncLifetime
         await using var adopted = await server.CreateAdoptableAsync();
         await new Service.Postgres.Migrator(adopted.DataSource).MigrateAsync(TestContext.Current.CancellationToken);
 
-        (await adopted.NewCancellation().CancelAsync(AnnsQueued, TestContext.Current.CancellationToken)).Answer!.Code.ShouldBe("cancelled_by_caller");
+        (await adopted.NewCancellation().CancelAsync(AnnsQueued, key: null, TestContext.Current.CancellationToken)).Answer!.Code.ShouldBe("cancelled_by_caller");
         (await adopted.NewChanges().ChangeAsync(
             EvesForTomorrow, new ChangeRequest { Fields = ["priority"], Lane = Lane.High }, TestContext.Current.CancellationToken)).Answer!.ScheduledFor
             .ShouldBe(Instant.FromUtc(2025, 10, 16, 16, 0));
-        (await adopted.NewCancellation().CancelAsync(BobsApproved, TestContext.Current.CancellationToken)).Answer.ShouldNotBeNull();
+        (await adopted.NewCancellation().CancelAsync(BobsApproved, key: null, TestContext.Current.CancellationToken)).Answer.ShouldNotBeNull();
     }
 }

@@ -49,6 +49,22 @@ public sealed class SeeingTests(PostgresServer server) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task The_trail_names_the_key_of_whoever_queued_changed_and_cancelled_and_tells_the_queueing_once()
+    {
+        var id = await ScheduleAsync(Some.Request("ann") with { Lane = Lane.High, ScheduledBy = "concierge" });
+        Db.Now += Duration.FromSeconds(1);
+        await Db.NewChanges().ChangeAsync(
+            id, new ChangeRequest { Fields = ["priority"], Lane = Lane.Low, ChangedBy = "innovator" }, TestContext.Current.CancellationToken);
+        Db.Now += Duration.FromSeconds(1);
+        await Db.NewChanges().ChangeAsync(id, new ChangeRequest { Fields = ["priority"], Lane = Lane.High }, TestContext.Current.CancellationToken);
+        Db.Now += Duration.FromSeconds(1);
+        await Db.NewCancellation().CancelAsync(id, "office", TestContext.Current.CancellationToken);
+
+        (await SeeAsync(id)).Trail!.Select(e => (e.Event, e.Key)).ShouldBe(
+            [("message_queued", "concierge"), ("message_changed", "innovator"), ("message_changed", null), ("message_cancelled", "office")]);
+    }
+
+    [Fact]
     public async Task From_the_queue_to_the_phone_every_step_stands_in_one_trail()
     {
         var id = await ScheduleAsync(Some.Request("ann") with { Lane = Lane.High });

@@ -77,6 +77,23 @@ public sealed class UserAdoptionTests(PostgresServer server) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task What_a_request_leaves_out_gets_the_tables_own_default()
+    {
+        await _db.ExecuteAsync(
+            """
+            UPDATE users SET timezone = 'America/Denver', quiet_hours_start = '21:00';
+            ALTER TABLE users ALTER COLUMN timezone SET DEFAULT 'America/Denver', ALTER COLUMN timezone SET NOT NULL,
+              ALTER COLUMN quiet_hours_start SET DEFAULT '21:00', ALTER COLUMN quiet_hours_start SET NOT NULL;
+            """);
+
+        (await PutAsync(NewUser, new() { PhoneNumber = "+12125550199", QuietHoursEnd = new LocalTime(7, 30) })).ShouldBe(new UserOutcome(Created: true));
+
+        var report = (await ReportAsync(NewUser)).ShouldNotBeNull();
+        (report.Timezone, report.QuietHoursStart, report.QuietHoursEnd).ShouldBe(("America/Denver", "21:00", "07:30"));
+        (await PutAsync(NewUser, new() { Timezone = new(true, null) })).Problem.ShouldNotBeNull().Errors.ShouldNotBeNull().Keys.ShouldBe(["timezone"]);
+    }
+
+    [Fact]
     public async Task What_a_constraint_or_a_trigger_refuses_is_refused()
     {
         await _db.ExecuteAsync("ALTER TABLE users ADD CONSTRAINT first_names_are_short CHECK (length(first_name) < 10)");
