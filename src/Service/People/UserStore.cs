@@ -60,6 +60,12 @@ public sealed class UserStore(
 
         // Read after any wait for the lock, like everything else that is read here.
         var before = await SchedulingContext.LoadAsync(connection, clock, UserReports.Probe(userId), key: null, settings.Rules.BusyAbove, cancellationToken);
+        // Messages first: who records what becomes of one may then name its user in the trail, while a number that is a key of the table changes.
+        var cancelled = 0;
+        if (change.OptedOut is true)
+            cancelled = await optOuts.OptOutAsync(connection, transaction, [userId], cancellationToken);
+        else if (change.OptedOut is false)
+            await OptOuts.OptInAsync(connection, transaction, [userId], cancellationToken);
         if (!created)
             await ExecuteAsync("UpdateUser", ParametersOf(userId, change, before.Now));
         if (change.PhoneNumber.IsGiven && !created && change.PhoneNumber.Value != former!.PhoneNumber)
@@ -70,12 +76,6 @@ public sealed class UserStore(
         var formerDate = LocalDay.Of(before.Now, recipients.Create(before.User!, []).Zone);
         if (change.GivesBudget || (before.Budgets.Count > 0 && date != formerDate))
             await ExecuteAsync("SetBudget", BudgetOf(userId, change, date, formerDate));
-
-        var cancelled = 0;
-        if (change.OptedOut is true)
-            cancelled = await optOuts.OptOutAsync(connection, transaction, [userId], cancellationToken);
-        else if (change.OptedOut is false)
-            await OptOuts.OptInAsync(connection, transaction, [userId], cancellationToken);
 
         var redecided = await FollowAsync(user, before);
         await transaction.CommitAsync(cancellationToken);

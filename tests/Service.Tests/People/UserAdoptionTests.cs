@@ -1,3 +1,4 @@
+using Dapper;
 using Orchestrator.Service.People;
 using Orchestrator.Service.Postgres;
 using static Orchestrator.Service.Tests.AdoptedDatabase;
@@ -103,6 +104,47 @@ public sealed class UserAdoptionTests(PostgresServer server) : IAsyncLifetime
         (problem.Status, problem.Code).ShouldBe((422, "user_refused"));
         problem.Detail.ShouldNotBeNull().ShouldContain("first_names_are_short");
         (await ReportAsync(Bob)).ShouldNotBeNull().DailyLimit.ShouldBe(5);
+    }
+
+    [Fact]
+    public async Task Opting_out_under_a_new_number_waits_for_what_a_sender_records_of_the_user_and_neither_fails()
+    {
+        await _db.ExecuteAsync("UPDATE messages SET status = 'pending' WHERE direction = 'outbound' AND user_id = @Ann::uuid", new { Ann });
+        await using var connection = await _db.DataSource.OpenConnectionAsync(TestContext.Current.CancellationToken);
+        await using var sender = await connection.BeginTransactionAsync(TestContext.Current.CancellationToken);
+        await connection.ExecuteAsync("UPDATE messages SET status = 'pending' WHERE direction = 'outbound' AND user_id = @Ann::uuid", new { Ann });
+
+        var change = PutAsync(Ann, new() { PhoneNumber = "+12125550188", OptedOut = true });
+        await _db.UntilSomebodyWaitsForALockAsync();
+        // The trail's rows refer to users, whose numbers are a key of theirs.
+        await connection.ExecuteAsync(
+            "INSERT INTO agent_actions_log (agent_type, action_type, user_id) VALUES ('message_orchestrator', 'sms_deferred', @Ann::uuid)", new { Ann });
+        await sender.CommitAsync(TestContext.Current.CancellationToken);
+
+        (await change).Problem.ShouldBeNull();
+        (await ReportAsync(Ann)).ShouldNotBeNull().OptedOut.ShouldBeTrue();
+    }
+
+    [Fact]
+    public async Task An_SMS_that_waits_for_the_morning_is_looked_at_again_and_one_that_a_sender_is_at_is_not_waited_for()
+    {
+        await _db.ExecuteAsync(
+            """
+            UPDATE messages SET status = 'pending', sms_error = 'quiet_hours' WHERE id = (SELECT id FROM messages WHERE direction = 'outbound' AND user_id = @Ann::uuid LIMIT 1);
+            INSERT INTO sms_turns (user_id, message_id, claim, due_at)
+            SELECT user_id, id, gen_random_uuid(), @until FROM messages WHERE sms_error = 'quiet_hours'
+            """,
+            new { Ann, until = _db.Now + Duration.FromHours(8) });
+        await using (var connection = await _db.DataSource.OpenConnectionAsync(TestContext.Current.CancellationToken))
+        await using (var sender = await connection.BeginTransactionAsync(TestContext.Current.CancellationToken))
+        {
+            await connection.ExecuteAsync("SELECT FROM sms_turns FOR UPDATE");
+            (await PutAsync(Ann, new() { PhoneNumber = "+12125550188", Timezone = "America/Denver" })).Problem.ShouldBeNull();
+        }
+
+        await PutAsync(Ann, new() { Timezone = "America/Los_Angeles" });
+
+        (await _db.SingleAsync<Instant>("SELECT due_at FROM sms_turns")).ShouldBe(_db.Now);
     }
 
     [Fact]
