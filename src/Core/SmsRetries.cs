@@ -10,6 +10,8 @@ public static class SmsRetries
 
     private static readonly Duration LongestRetryAfter = Duration.FromHours(4);
 
+    private static readonly Duration LongestPause = Duration.FromMinutes(15);
+
     private static readonly Duration FirstStop = Duration.FromSeconds(15);
 
     private static readonly Duration LongestStop = Duration.FromMinutes(5);
@@ -19,12 +21,16 @@ public static class SmsRetries
     private static readonly Duration LongestLook = Duration.FromMinutes(15);
 
     /// <summary>When a message is tried again; null: never, its tries are used up.</summary>
-    /// <param name="attempts">How many requests have been made for it, from 1.</param>
+    /// <param name="tries">How many tries there have been, from 1.</param>
     /// <param name="most">How many may be made.</param>
     /// <param name="retryAfter">How long the provider wants to be left alone; null: it does not say. It lengthens the wait, never shortens it.</param>
     /// <param name="now">The time.</param>
-    public static Instant? NextTry(int attempts, int most, Duration? retryAfter, Instant now) => attempts >= most ? null
-        : now + Duration.Max(Waits[Math.Clamp(attempts - 1, 0, Waits.Length - 1)], Duration.Min(retryAfter ?? Duration.Zero, LongestRetryAfter));
+    public static Instant? NextTry(int tries, int most, Duration? retryAfter, Instant now) => tries >= most ? null
+        : now + Duration.Max(Waits[Math.Clamp(tries - 1, 0, Waits.Length - 1)], Duration.Min(retryAfter ?? Duration.Zero, LongestRetryAfter));
+
+    /// <summary>How long nobody makes a request, where the provider wants fewer of them.</summary>
+    /// <param name="retryAfter">How long it wants to be left alone.</param>
+    public static Duration Pause(Duration retryAfter) => Duration.Min(retryAfter, LongestPause);
 
     /// <summary>How long nothing is sent at all, where the provider is out of reach or refuses everything.</summary>
     /// <param name="stops">How many such stops there were in a row before.</param>

@@ -84,6 +84,7 @@ public static class ServiceRegistration
 
         return services
             .AddSingleton<SmsLedger>()
+            .AddSingleton<SmsInquiry>()
             .AddSingleton<SmsSender>()
             .AddHostedService<SmsSenderLoop>();
     }

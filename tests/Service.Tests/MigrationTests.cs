@@ -22,7 +22,7 @@ public sealed class MigrationTests(PostgresServer server) : IAsyncLifetime
         (await TablesAsync()).ShouldBe(
             [
                 "agent_actions_log", "conversations", "dispatchers", "idempotency_keys", "message_queue", "messages", "model_spending",
-                "orchestrator_migrations", "sms_gate", "sms_turns", "user_message_budget", "users",
+                "orchestrator_migrations", "sms_gate", "sms_requests", "sms_turns", "user_message_budget", "users",
             ]);
     }
 

@@ -7,7 +7,7 @@ SELECT
   (SELECT max(d.last_pass_at) FROM dispatchers d) AS last_process_time,
   (SELECT count(*) FROM (SELECT FROM messages m WHERE m.direction = 'outbound' AND m.status = 'pending' LIMIT @countUpTo) AS counted) AS messages_pending,
   s.calls AS model_calls, s.cost_usd AS model_cost_usd,
-  g.stopped_at AS sending_stopped_at, g.stopped_by AS sending_stopped_by,
+  g.stopped_at AS sending_stopped_at, g.stopped_by AS sending_stopped_by, g.free_at AS sending_free_at,
   clock_timestamp() AS now
 FROM sms_gate g
 LEFT JOIN model_spending s ON s.day = (clock_timestamp() AT TIME ZONE 'UTC')::date

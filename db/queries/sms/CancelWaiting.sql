@@ -4,22 +4,22 @@ WITH called_off AS (
   UPDATE messages m SET status = 'cancelled', sms_error = 'opted_out', sms_error_at = @now
   WHERE m.direction = 'outbound' AND m.status = 'pending' AND m.user_id = ANY (@userIds::text[]::external_id[])
   RETURNING m.id, m.user_id
-), cancelled AS (
+), withdrawn AS (
   UPDATE message_queue q SET status = 'cancelled', reason = 'opted_out', finished_at = @now
   WHERE q.status = 'queued' AND q.user_id = ANY (@userIds::text[]::external_id[])
-    OR q.status = 'sent' AND q.id IN (SELECT called_off.id FROM called_off)
-  RETURNING q.id
+  RETURNING q.id, q.user_id
+), recalled AS (
+  UPDATE message_queue q SET status = 'cancelled', reason = 'opted_out', finished_at = @now
+  FROM called_off WHERE q.id = called_off.id AND q.status = 'sent'
 ), freed AS (
   UPDATE sms_turns t SET due_at = @now
   FROM called_off WHERE t.user_id = called_off.user_id AND t.message_id = called_off.id AND t.requested_at IS NULL
 ), ended AS (
-  SELECT id FROM cancelled UNION SELECT id FROM called_off
+  SELECT id, user_id FROM withdrawn UNION SELECT id, user_id FROM called_off
 ), logged AS (
   INSERT INTO agent_actions_log (agent_type, action_type, user_id, context_id, context_type, output_data, created_at)
-  SELECT 'message_orchestrator', 'message_cancelled', coalesce(q.user_id, m.user_id), ended.id, 'message_queue',
+  SELECT 'message_orchestrator', 'message_cancelled', ended.user_id, ended.id, 'message_queue',
     '{"code": "opted_out", "reason": "The user has opted out."}', @now
   FROM ended
-  LEFT JOIN message_queue q ON q.id = ended.id
-  LEFT JOIN messages m ON m.id = ended.id
 )
 SELECT count(*)::int FROM ended

@@ -3,14 +3,12 @@
 -- of the same sequence. The row
 -- of the gate, locked for this one statement, makes instances claim one after another; the key of sms_turns gives each user to one of them.
 WITH gate AS MATERIALIZED (
-  SELECT g.stopped_at IS NOT NULL AS probing, g.sends_from, greatest(g.free_at, @now - interval '100 milliseconds') AS free_at
+  SELECT greatest(g.free_at, @now - interval '100 milliseconds') AS free_at
   FROM sms_gate g
-  WHERE g.free_at <= @now AND (g.stopped_until IS NULL OR g.stopped_until <= @now)
+  WHERE g.free_at <= @now AND g.stopped_at IS NULL
   FOR UPDATE
 ), allowed AS MATERIALIZED (
-  SELECT sends_from, free_at, probing,
-    CASE WHEN probing THEN least(@most, 1)
-    ELSE least(@most, floor(extract(epoch FROM @now - free_at) * @perSecond)::int + 1) END AS messages
+  SELECT free_at, least(@most, floor(extract(epoch FROM @now - free_at) * @perSecond)::int + 1) AS messages
   FROM gate
 ), due AS MATERIALIZED (
   SELECT t.user_id FROM sms_turns t
@@ -24,10 +22,9 @@ WITH gate AS MATERIALIZED (
   RETURNING t.user_id
 ), pending AS MATERIALIZED (
   SELECT m.id, m.user_id, m.created_at
-  FROM allowed
-  CROSS JOIN messages m
+  FROM messages m
   LEFT JOIN sms_turns t ON t.user_id = m.user_id
-  WHERE m.direction = 'outbound' AND m.status = 'pending' AND m.created_at >= allowed.sends_from
+  WHERE m.direction = 'outbound' AND m.status = 'pending' AND m.created_at >= (SELECT sends_from FROM sms_gate)
     AND (m.sms_not_before IS NULL OR m.sms_not_before <= @now)
     AND t.message_id IS NULL AND (t.last_sent_at IS NULL OR t.last_sent_at <= @sentBefore OR same_sequence(t.last_sent_id, m.id))
   ORDER BY m.created_at, m.id
@@ -45,10 +42,7 @@ WITH gate AS MATERIALIZED (
 ), claimed AS (
   SELECT user_id FROM retaken UNION ALL SELECT user_id FROM entered
 ), paced AS (
-  -- While the gate is stopped, one message at a time is tried.
-  UPDATE sms_gate g
-  SET free_at = allowed.free_at + taken.messages * interval '1 second' / @perSecond,
-    stopped_until = CASE WHEN allowed.probing THEN @leaseEnd ELSE g.stopped_until END
+  UPDATE sms_gate g SET free_at = allowed.free_at + taken.messages * interval '1 second' / @perSecond
   FROM allowed, (SELECT count(*) AS messages FROM claimed) AS taken
   WHERE taken.messages > 0
 )

@@ -1,7 +1,15 @@
--- Who writes from a number, whoever was last written to first: the user with that number, or with a conversation of that number.
+-- Who writes from a number: first the users whose own it is, then those with an active conversation of that number; of several, whoever
+-- was last written to.
+WITH person AS (
+  SELECT u.id, 1 AS rank FROM users u WHERE dialled(u.phone_number) = @number
+  UNION ALL
+  SELECT c.user_id, 2 FROM conversations c WHERE dialled(c.phone_number) = @number AND c.status = 'active'
+), nearest AS (
+  SELECT person.id, min(person.rank) AS rank FROM person GROUP BY person.id
+)
 SELECT u.id::text AS user_id
-FROM users u
+FROM nearest
+JOIN users u ON u.id = nearest.id
 LEFT JOIN sms_turns t ON t.user_id = u.id
-WHERE u.phone_number = @number OR u.id IN (SELECT c.user_id FROM conversations c WHERE c.phone_number = @number)
-ORDER BY t.last_sent_at DESC NULLS LAST, u.created_at DESC, u.id
+ORDER BY nearest.rank, t.last_sent_at DESC NULLS LAST, u.created_at DESC, u.id
 LIMIT 100

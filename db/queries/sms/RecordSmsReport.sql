@@ -13,10 +13,10 @@ WITH reported AS (
   FROM reported WHERE t.user_id = reported.user_id AND t.message_id = reported.id
 ), opened AS (
   UPDATE sms_gate g
-  SET stopped_at = NULL, stopped_until = NULL, stopped_by = NULL, stops = 0, opens_on_delivery = false, resumed_at = @now
-  FROM reported WHERE @gotThrough AND g.opens_on_delivery AND g.stopped_at <= reported.sms_tried_at
+  SET stopped_at = NULL, stopped_until = NULL, stopped_by = NULL, stops = 0, opens_on_delivery = false, taken_at = NULL, resumed_at = @now
+  FROM reported WHERE @status = 'delivered' AND g.opens_on_delivery AND g.stopped_at <= reported.sms_tried_at
 )
 INSERT INTO agent_actions_log (agent_type, action_type, user_id, context_id, context_type, output_data, created_at)
-SELECT 'message_orchestrator', 'sms_' || @status, reported.user_id, reported.id, 'messages',
+SELECT 'message_orchestrator', 'sms_' || @status, (SELECT u.id FROM users u WHERE u.id = reported.user_id), reported.id, 'messages',
   jsonb_strip_nulls(jsonb_build_object('code', coalesce(@code::text, @status), 'reason', @reason::text, 'sid', @sid)), @now
 FROM reported

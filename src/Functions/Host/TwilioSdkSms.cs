@@ -13,6 +13,9 @@ namespace Orchestrator.Functions.Host;
 internal sealed class TwilioSdkSms(IHttpClientFactory clients, TwilioOptions options) : ISmsProvider
 {
     /// <inheritdoc/>
+    public SmsAccount Account { get; } = new(options.AccountSid, options.PhoneNumber);
+
+    /// <inheritdoc/>
     public async Task<SmsReply> SendAsync(OutgoingSms sms, LastLook lastLook, CancellationToken cancellationToken)
     {
         using var exchange = TwilioExchange.Begin(options.RequestTimeout, lastLook, cancellationToken);
@@ -38,7 +41,7 @@ internal sealed class TwilioSdkSms(IHttpClientFactory clients, TwilioOptions opt
     }
 
     /// <inheritdoc/>
-    public async Task<IReadOnlyList<ListedSms>> ListAsync(string recipient, Instant since, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<ListedSms>> ListAsync(string sender, string recipient, Instant since, CancellationToken cancellationToken)
     {
         using var exchange = TwilioExchange.Begin(options.RequestTimeout, look: null, cancellationToken);
         try
@@ -47,7 +50,7 @@ internal sealed class TwilioSdkSms(IHttpClientFactory clients, TwilioOptions opt
                 new ReadMessageOptions
                 {
                     To = new PhoneNumber(recipient),
-                    From = new PhoneNumber(options.PhoneNumber),
+                    From = new PhoneNumber(sender),
                     PageSize = TwilioList.PageSize,
                 },
                 Client());

@@ -66,6 +66,9 @@ public sealed record Settings
     public Instant NextTickAfter(Instant instant) => Instant.FromDateTimeUtc(DateTime.SpecifyKind(
         SettingsReader.ParseSchedule(ProcessQueueSchedule)!.GetNextOccurrence(instant.ToDateTimeUtc()), DateTimeKind.Utc));
 
+    /// <summary>Without the secrets.</summary>
+    public override string ToString() => $"Settings, {ApiKeys.Count} API keys, SMS by {Sms.Delivery}";
+
     /// <summary>Reads and checks the settings.</summary>
     /// <param name="configuration">Where from: the environment, in either host.</param>
     /// <param name="host">Which host reads them.</param>

@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using NodaTime;
 using Orchestrator.Service.Sms;
 using Orchestrator.Service.Sms.Twilio;
@@ -5,7 +6,7 @@ using Orchestrator.Service.Sms.Twilio;
 namespace Orchestrator.Service.Configuration;
 
 /// <summary>Reads how SMS are sent, and on whose account.</summary>
-internal static class SmsSettingsReader
+internal static partial class SmsSettingsReader
 {
     /// <summary>The settings; the account is null where the <c>TWILIO_*</c> settings do not make one.</summary>
     /// <exception cref="SettingsException">One is missing or wrong.</exception>
@@ -57,6 +58,14 @@ internal static class SmsSettingsReader
         var token = read.Text("TWILIO_AUTH_TOKEN");
         var number = read.Text("TWILIO_PHONE_NUMBER");
         missing = sid is null ? "TWILIO_ACCOUNT_SID" : token is null ? "TWILIO_AUTH_TOKEN" : number is null ? "TWILIO_PHONE_NUMBER" : null;
-        return missing is null ? new TwilioOptions(sid!, token!, number!) : null;
+        if (missing is not null)
+            return null;
+
+        // Twilio lists what it took by the very number, and whether a request was taken is found out from that list.
+        return SenderNumber().IsMatch(number!) ? new TwilioOptions(sid!, token!, number!) : throw new SettingsException(
+            "TWILIO_PHONE_NUMBER", $"'{number}' is not a number in E.164 form, as +15555550100, nor a short code");
     }
+
+    [GeneratedRegex(@"^(\+[1-9][0-9]{6,14}|[0-9]{3,8})$", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex SenderNumber();
 }

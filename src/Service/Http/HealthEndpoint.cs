@@ -23,6 +23,9 @@ public sealed class HealthEndpoint(ApiKeys keys, NpgsqlDataSource database, Data
     /// <summary>How late a tick may be before the processor counts as stopped.</summary>
     private static readonly Duration Grace = Duration.FromSeconds(60);
 
+    /// <summary>The rate alone makes the next request wait less than this.</summary>
+    private static readonly Duration ShortestPause = Duration.FromSeconds(2);
+
     /// <summary>200 with the figures, or 503 when the database is out of reach.</summary>
     public async Task<IResult> CheckAsync(HttpRequest request, CancellationToken cancellationToken)
     {
@@ -77,6 +80,7 @@ public sealed class HealthEndpoint(ApiKeys keys, NpgsqlDataSource database, Data
                 Sending = sending,
                 StoppedSince = sending == "stopped" ? figures.SendingStoppedAt : null,
                 StoppedBy = sending == "stopped" ? figures.SendingStoppedBy : null,
+                PausedUntil = sending == "running" && figures.SendingFreeAt > now + ShortestPause ? figures.SendingFreeAt : (Instant?)null,
             },
         };
     }
@@ -129,6 +133,9 @@ public sealed class HealthEndpoint(ApiKeys keys, NpgsqlDataSource database, Data
         public Instant? SendingStoppedAt { get; init; }
 
         public string? SendingStoppedBy { get; init; }
+
+        /// <summary>When the rate, or a provider that asked for a pause, allows the next request.</summary>
+        public Instant SendingFreeAt { get; init; }
 
         public Instant Now { get; init; }
     }

@@ -1,6 +1,8 @@
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Extensions;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Logging;
+using Microsoft.Net.Http.Headers;
 using Orchestrator.Service.Configuration;
 using Orchestrator.Service.Sms.Twilio;
 
@@ -21,15 +23,19 @@ public sealed class TwilioRequests(Requests requests, Settings settings, ILogger
         {
             if (settings.TwilioAuthToken is not { } token)
                 return Problem.InvalidSignature("TWILIO_AUTH_TOKEN is not set, so that nothing of Twilio's can be checked.").ToResult();
-            if (!request.HasFormContentType)
+            if (!IsForm(request))
                 return Problem.UnsupportedMediaType("application/x-www-form-urlencoded").ToResult();
             if (request.ContentLength > MostBytes)
                 return Problem.BodyTooLarge(MostBytes).ToResult();
 
+            // Before the signature is checked anybody may be sending: no more is read than Twilio's forms hold.
+            if (request.HttpContext.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } size)
+                size.MaxRequestBodySize = MostBytes;
+
             IFormCollection form;
             try
             {
-                form = await new Microsoft.AspNetCore.Http.Features.FormFeature(
+                form = await new FormFeature(
                     request, new() { ValueCountLimit = 200, BufferBodyLengthLimit = MostBytes, KeyLengthLimit = 1000, ValueLengthLimit = MostBytes })
                     .ReadFormAsync(cancellationToken);
             }
@@ -44,6 +50,11 @@ public sealed class TwilioRequests(Requests requests, Settings settings, ILogger
             Log.SignatureRefused(logger, request.Path);
             return Problem.InvalidSignature("The X-Twilio-Signature does not match: check TWILIO_AUTH_TOKEN, and that PUBLIC_BASE_URL is the address that Twilio calls.").ToResult();
         });
+
+    // Twilio's webhooks are never multipart, whose parts would be read to disk.
+    private static bool IsForm(HttpRequest request) =>
+        MediaTypeHeaderValue.TryParse(request.ContentType, out var type)
+        && type.MediaType.Equals("application/x-www-form-urlencoded", StringComparison.OrdinalIgnoreCase);
 
     /// <summary>The addresses that Twilio may have called. Whichever one it is, only Twilio can have signed it.</summary>
     private IEnumerable<string> Addresses(HttpRequest request)

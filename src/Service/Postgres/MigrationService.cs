@@ -1,11 +1,13 @@
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Orchestrator.Service.Configuration;
+using Orchestrator.Service.Sms;
 
 namespace Orchestrator.Service.Postgres;
 
 /// <summary>Migrates at start-up, and waits for a database that comes later: the process serves from the start, with 503 until then.</summary>
 internal sealed class MigrationService(
-    Migrator migrator, DatabaseReadiness readiness, TimeProvider time, ILogger<MigrationService> logger) : BackgroundService
+    Migrator migrator, SmsLedger ledger, Settings settings, DatabaseReadiness readiness, TimeProvider time, ILogger<MigrationService> logger) : BackgroundService
 {
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(5);
 
@@ -18,6 +20,8 @@ internal sealed class MigrationService(
                 foreach (var name in await migrator.MigrateAsync(stoppingToken))
                     Log.MigrationApplied(logger, name);
                 await migrator.RetireDispatchersAsync(stoppingToken);
+                if (settings.Sms.Delivery != SmsDelivery.External)
+                    await ledger.BeginSendingAsync(stoppingToken);
                 readiness.Declare();
                 return;
             }

@@ -13,12 +13,19 @@ internal sealed record TurnRow
     /// <summary>When a request went out whose outcome is unknown; null: there is none such.</summary>
     public Instant? RequestedAt { get; init; }
 
+    /// <summary>Until when this instance has the turn to itself.</summary>
+    public Instant LeaseEnd { get; init; }
+
     /// <summary>Empty where the row is gone.</summary>
     public required string Status { get; init; }
 
     public required string Content { get; init; }
 
+    /// <summary>How many requests there have been.</summary>
     public int Attempts { get; init; }
+
+    /// <summary>How many of them count as tries.</summary>
+    public int Tries { get; init; }
 
     /// <summary>What last kept it from the phone; null: nothing has.</summary>
     public string? Error { get; init; }
@@ -31,13 +38,32 @@ internal sealed record TurnRow
 
     public Instant? ExpiresAt { get; init; }
 
+    /// <summary>Whether the message is tried to see whether sending works again.</summary>
+    public bool SendingIsStopped { get; init; }
+
     /// <summary>How many stops in a row there have been.</summary>
     public int Stops { get; init; }
 
     /// <summary>When sending last went on after a stop.</summary>
     public Instant? ResumedAt { get; init; }
 
+    /// <summary>On whose account the last request was made; null: there was none, or an earlier version made it and did not keep that.</summary>
+    public string? RequestedAccount { get; init; }
+
+    public string? RequestedSender { get; init; }
+
+    public string? RequestedRecipient { get; init; }
+
+    /// <summary>When the last request was made, whether or not its outcome is known; null: there was none.</summary>
+    public Instant? LastRequestedAt { get; init; }
+
+    /// <summary>Whether a request went out whose outcome nobody has recorded, by this service or by hand.</summary>
+    public bool IsUnsettled => RequestedAt is not null && Status is "sending" or "pending";
+
     public PendingSms ToPendingSms() => new(Lanes.Parse(Priority), ExpiresAt, PhoneNumber is not null);
+
+    /// <summary>Without the text and the number.</summary>
+    public override string ToString() => $"Message {MessageId} of user {UserId}";
 }
 
 /// <summary>A claimed message and its recipient as the rules see them.</summary>
@@ -47,16 +73,9 @@ internal sealed record TurnRow
 /// <param name="ClaimedAt">When, by the database's clock.</param>
 internal sealed record ClaimedSms(TurnRow Turn, Recipient? Recipient, Guid Claim, Instant ClaimedAt);
 
-/// <summary>What became of messages that the sender was busy with.</summary>
-/// <param name="Sent">Taken by the provider.</param>
-/// <param name="Waiting">Tried again later, or not known yet.</param>
-/// <param name="Ended">Never to be sent: failed, expired, cancelled meanwhile.</param>
-public readonly record struct SendResult(int Sent, int Waiting, int Ended)
-{
-    /// <summary>All of them.</summary>
-    public int Handled => Sent + Waiting + Ended;
-
-    /// <summary>Both results together.</summary>
-    public static SendResult operator +(SendResult left, SendResult right) =>
-        new(left.Sent + right.Sent, left.Waiting + right.Waiting, left.Ended + right.Ended);
-}
+/// <summary>Why and until when a message that was not taken waits.</summary>
+/// <param name="Code">The provider's code, or a word of this service's own.</param>
+/// <param name="Reason">The same in a sentence.</param>
+/// <param name="Until">When it is looked at again.</param>
+/// <param name="CountsAsTry">False where a request was made and failed by a fault that every message meets.</param>
+internal sealed record SmsWait(string Code, string Reason, Instant Until, bool CountsAsTry = true);

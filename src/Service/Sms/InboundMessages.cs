@@ -27,10 +27,14 @@ public sealed record InboundMessage(string Sid, string From, string Body, int Me
         : Media == 1 ? "[1 attachment]"
         : Media > 1 ? $"[{Media} attachments]"
         : "[empty message]";
+
+    /// <summary>Without the text and the number.</summary>
+    public override string ToString() => $"Inbound message {Sid}";
 }
 
 /// <summary>Takes what people write: it makes them active, and may opt them out or in again.</summary>
-public sealed class InboundMessages(NpgsqlDataSource database, DatabaseClock clock, OptOuts optOuts, ILogger<InboundMessages> logger)
+public sealed class InboundMessages(
+    NpgsqlDataSource database, DatabaseClock clock, OptOuts optOuts, SendSignal signal, ILogger<InboundMessages> logger)
 {
     /// <summary>Stores the message and heeds its wish, whole or not at all; once, however often it is told.</summary>
     /// <exception cref="NpgsqlException">The database is out of reach; nothing is stored.</exception>
@@ -70,6 +74,7 @@ public sealed class InboundMessages(NpgsqlDataSource database, DatabaseClock clo
         else if (wish == OptOutWish.Start)
             await OptOuts.OptInAsync(connection, transaction, userIds, cancellationToken);
         await transaction.CommitAsync(cancellationToken);
+        signal.Set();
 
         Log.InboundStored(logger, userIds[0]);
         if (wish == OptOutWish.Stop)

@@ -6,6 +6,8 @@ namespace Orchestrator.Service.Sms;
 /// <summary>Sends nothing: tells each SMS in the log, by its message's id and its length. For local use, <c>SMS_DELIVERY=log</c>.</summary>
 internal sealed class PrintedSms(ILogger<PrintedSms> logger) : ISmsProvider
 {
+    public SmsAccount Account { get; } = new("log", "log");
+
     public async Task<SmsReply> SendAsync(OutgoingSms sms, LastLook lastLook, CancellationToken cancellationToken)
     {
         if (!await lastLook.AllowsAsync(cancellationToken))
@@ -16,6 +18,6 @@ internal sealed class PrintedSms(ILogger<PrintedSms> logger) : ISmsProvider
     }
 
     /// <summary>Nothing is ever taken: what was interrupted is told again.</summary>
-    public Task<IReadOnlyList<ListedSms>> ListAsync(string recipient, Instant since, CancellationToken cancellationToken) =>
+    public Task<IReadOnlyList<ListedSms>> ListAsync(string sender, string recipient, Instant since, CancellationToken cancellationToken) =>
         Task.FromResult<IReadOnlyList<ListedSms>>([]);
 }

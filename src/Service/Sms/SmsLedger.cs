@@ -1,4 +1,6 @@
+using System.Data;
 using Dapper;
+using Microsoft.Extensions.Logging;
 using NodaTime;
 using Npgsql;
 using Orchestrator.Service.Configuration;
@@ -12,22 +14,39 @@ namespace Orchestrator.Service.Sms;
 /// <param name="clock">The clock of every decision.</param>
 /// <param name="recipients">Reads users as the rules see them.</param>
 /// <param name="settings">The rate and the rules.</param>
-public sealed class SmsLedger(NpgsqlDataSource database, DatabaseClock clock, Recipients recipients, Settings settings)
+/// <param name="logger">Where rows that cannot be read are told.</param>
+public sealed class SmsLedger(NpgsqlDataSource database, DatabaseClock clock, Recipients recipients, Settings settings, ILogger<SmsLedger> logger)
 {
-    /// <summary>How long a claimed message may be looked at before its request goes out; then another instance takes it over.</summary>
+    /// <summary>After a fault that shows only when a message has been taken: how long none may show for it to be gone.</summary>
+    private static readonly Duration QuietAfterTaken = Duration.FromMinutes(5);
+
+    /// <summary>How long a claimed message may be looked at beside the wait for the provider; then another instance takes it over.</summary>
     private static readonly Duration Lease = Duration.FromSeconds(30);
 
-    /// <summary>Claims messages to be sent now.</summary>
+    /// <summary>Marks from when on this service sends, if it has never sent before: what was pending earlier is left to whoever did.</summary>
     /// <exception cref="NpgsqlException">The database is out of reach.</exception>
-    internal Task<IReadOnlyList<ClaimedSms>> ClaimToSendAsync(int most, CancellationToken cancellationToken) =>
-        ClaimAsync("ClaimTurns", most, Lease, cancellationToken);
+    public async Task BeginSendingAsync(CancellationToken cancellationToken) =>
+        await ExecuteAsync("BeginSending", new { now = await ReadClockAsync(cancellationToken) }, cancellationToken);
+
+    /// <summary>Claims messages to be sent now; one at a time where sending is stopped, to see whether it works again.</summary>
+    /// <exception cref="NpgsqlException">The database is out of reach.</exception>
+    internal async Task<IReadOnlyList<ClaimedSms>> ClaimToSendAsync(int most, CancellationToken cancellationToken)
+    {
+        var claimed = await ClaimAsync("ClaimTurns", most, cancellationToken);
+        if (claimed.Count > 0 || most <= 0)
+            return claimed;
+
+        var now = await ReadClockAsync(cancellationToken);
+        var resumed = await ExecuteAsync("ResumeSending", new { now, takenBefore = now - QuietAfterTaken }, cancellationToken) > 0;
+        return await ClaimAsync(resumed ? "ClaimTurns" : "ClaimProbe", most, cancellationToken);
+    }
 
     /// <summary>Claims messages of which it must be found out whether the provider took them.</summary>
     /// <exception cref="NpgsqlException">The database is out of reach.</exception>
     internal Task<IReadOnlyList<ClaimedSms>> ClaimToAskAsync(int most, CancellationToken cancellationToken) =>
-        ClaimAsync("ClaimUnsettledTurns", most, settings.Sms.Timeout + Lease, cancellationToken);
+        ClaimAsync("ClaimUnsettledTurns", most, cancellationToken);
 
-    private async Task<IReadOnlyList<ClaimedSms>> ClaimAsync(string statement, int most, Duration lease, CancellationToken cancellationToken)
+    private async Task<IReadOnlyList<ClaimedSms>> ClaimAsync(string statement, int most, CancellationToken cancellationToken)
     {
         if (most <= 0)
             return [];
@@ -42,7 +61,7 @@ public sealed class SmsLedger(NpgsqlDataSource database, DatabaseClock clock, Re
                 now,
                 most,
                 claim,
-                leaseEnd = now + lease,
+                leaseEnd = now + settings.Sms.Timeout + Lease,
                 sentBefore = now - settings.Rules.Cooldown,
                 perSecond = settings.Sms.PerSecond,
             },
@@ -50,7 +69,29 @@ public sealed class SmsLedger(NpgsqlDataSource database, DatabaseClock clock, Re
         return userIds.Count == 0 ? [] : await LoadAsync(connection, userIds, claim, now, cancellationToken);
     }
 
+    /// <summary>Loads what was claimed. A row that cannot be read keeps only its own message back, until somebody mends it.</summary>
     private async Task<IReadOnlyList<ClaimedSms>> LoadAsync(
+        NpgsqlConnection connection, List<string> userIds, Guid claim, Instant now, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await LoadWholeAsync(connection, userIds, claim, now, cancellationToken);
+        }
+        catch (Exception) when (userIds.Count > 1 && connection.State == ConnectionState.Open)
+        {
+            var loaded = new List<ClaimedSms>();
+            foreach (var userId in userIds)
+                loaded.AddRange(await LoadAsync(connection, [userId], claim, now, cancellationToken));
+            return loaded;
+        }
+        catch (Exception e) when (connection.State == ConnectionState.Open && !cancellationToken.IsCancellationRequested)
+        {
+            Log.SmsUnreadable(logger, userIds[0], DatabaseErrors.Describe(e));
+            return [];
+        }
+    }
+
+    private async Task<IReadOnlyList<ClaimedSms>> LoadWholeAsync(
         NpgsqlConnection connection, List<string> userIds, Guid claim, Instant now, CancellationToken cancellationToken)
     {
         await using var results = await connection.QueryMultipleAsync(new CommandDefinition(
@@ -67,20 +108,34 @@ public sealed class SmsLedger(NpgsqlDataSource database, DatabaseClock clock, Re
     public async Task<Duration?> UntilNextAsync(CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        var now = (await clock.ReadAsync(connection, cancellationToken)).Now;
         var next = await connection.QuerySingleAsync<NextSend>(new CommandDefinition(
-            Sql.Query("ReadNextSend"), new { cooldownSeconds = settings.Rules.Cooldown.TotalSeconds }, cancellationToken: cancellationToken));
-        return next.At is { } at ? Duration.Max(at - clock.Of(next.Now), Duration.Zero) : null;
+            Sql.Query("ReadNextSend"), new { now, cooldownSeconds = settings.Rules.Cooldown.TotalSeconds }, cancellationToken: cancellationToken));
+        return next.At is { } at ? Duration.Max(at - now, Duration.Zero) : null;
     }
 
     /// <summary>The time of the request that may go out now; null: none may.</summary>
-    internal async Task<Instant?> StartSendingAsync(ClaimedSms sms, CancellationToken cancellationToken)
+    /// <param name="sms">The message.</param>
+    /// <param name="account">Who sends it.</param>
+    /// <param name="recipient">The number that it goes to.</param>
+    /// <param name="cancellationToken">Ends the wait for the database.</param>
+    internal async Task<Instant?> StartSendingAsync(ClaimedSms sms, SmsAccount account, string recipient, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         var now = (await clock.ReadAsync(connection, cancellationToken)).Now;
-        var started = await connection.QueryAsync<bool>(new CommandDefinition(
+        var started = await connection.QueryAsync<int>(new CommandDefinition(
             Sql.Query("StartSending"),
             // Where nobody lives to record the answer, somebody asks for it soon after it must have come.
-            new { sms.Turn.MessageId, sms.Claim, now, dueAt = now + settings.Sms.Timeout + Duration.FromSeconds(5) },
+            new
+            {
+                sms.Turn.MessageId,
+                sms.Claim,
+                account = account.Id,
+                sender = account.Number,
+                recipient,
+                now,
+                dueAt = now + settings.Sms.Timeout + Duration.FromSeconds(5),
+            },
             cancellationToken: cancellationToken));
         return started.Any() ? now : null;
     }
@@ -105,11 +160,29 @@ public sealed class SmsLedger(NpgsqlDataSource database, DatabaseClock clock, Re
         await ExecuteAsync("RecordSmsSent", new { turn.MessageId, attempt, sid, requestedAt, now }, cancellationToken) > 0;
 
     /// <summary>Not taken: the next try is then.</summary>
-    internal Task RecordWaitingAsync(
-        TurnRow turn, int attempt, string code, string reason, Instant until, Instant now, CancellationToken cancellationToken) =>
-        ExecuteAsync("RecordSmsWaiting", new { turn.MessageId, attempt, code, reason, until, now }, cancellationToken);
+    /// <param name="turn">The message.</param>
+    /// <param name="attempt">How many requests there were.</param>
+    /// <param name="wait">Why, and until when.</param>
+    /// <param name="now">The time.</param>
+    /// <param name="cancellationToken">Ends the wait for the database.</param>
+    internal Task RecordWaitingAsync(TurnRow turn, int attempt, SmsWait wait, Instant now, CancellationToken cancellationToken) =>
+        ExecuteAsync(
+            "RecordSmsWaiting",
+            new
+            {
+                turn.MessageId,
+                attempt,
+                wait.Code,
+                wait.Reason,
+                wait.Until,
+                uncounted = wait.CountsAsTry ? 0 : 1,
+                // A wait that is looked at now and then is told once.
+                isNews = attempt > turn.Attempts || turn.RequestedAt is not null || turn.Error != wait.Code,
+                now,
+            },
+            cancellationToken);
 
-    /// <summary>Not known: the provider is asked then.</summary>
+    /// <summary>Not known: the provider is asked then. Returns how many requests in a row have come to this, where it is new.</summary>
     /// <param name="sms">The message.</param>
     /// <param name="code">Why it is not known.</param>
     /// <param name="reason">The same in a sentence.</param>
@@ -117,10 +190,15 @@ public sealed class SmsLedger(NpgsqlDataSource database, DatabaseClock clock, Re
     /// <param name="isNew">Whether the trail does not say so yet.</param>
     /// <param name="now">The time.</param>
     /// <param name="cancellationToken">Ends the wait for the database.</param>
-    internal Task RecordUnknownAsync(
-        ClaimedSms sms, string code, string reason, Instant until, bool isNew, Instant now, CancellationToken cancellationToken) =>
-        ExecuteAsync(
-            "RecordSmsUnknown", new { sms.Turn.UserId, sms.Turn.MessageId, sms.Claim, code, reason, until, isNew, now }, cancellationToken);
+    internal async Task<int> RecordUnknownAsync(
+        ClaimedSms sms, string code, string reason, Instant until, bool isNew, Instant now, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        return await connection.ExecuteScalarAsync<int>(new CommandDefinition(
+            Sql.Query("RecordSmsUnknown"),
+            new { sms.Turn.UserId, sms.Turn.MessageId, sms.Claim, code, reason, until, isNew, now },
+            cancellationToken: cancellationToken));
+    }
 
     /// <summary>It never reaches its phone.</summary>
     /// <param name="turn">The message.</param>
@@ -136,7 +214,11 @@ public sealed class SmsLedger(NpgsqlDataSource database, DatabaseClock clock, Re
 
     /// <summary>Gives up a turn whose message waits no more.</summary>
     internal Task FreeTurnAsync(ClaimedSms sms, CancellationToken cancellationToken) =>
-        ExecuteAsync("FreeTurn", new { sms.Turn.UserId, sms.Turn.MessageId, sms.Claim }, cancellationToken);
+        ExecuteAsync("FreeTurn", new { sms.Turn.UserId, sms.Turn.MessageId, sms.Claim, sms.Turn.RequestedAt }, cancellationToken);
+
+    /// <summary>Lets another message be tried in the place of one that tells nothing of the fault that stopped the sending.</summary>
+    internal Task PassOnProbeAsync(TurnRow turn, Instant now, CancellationToken cancellationToken) =>
+        ExecuteAsync("PassOnProbe", new { turn.LeaseEnd, now }, cancellationToken);
 
     /// <summary>Lets no instance send anything until then.</summary>
     /// <param name="code">What is to be mended.</param>
@@ -162,7 +244,5 @@ public sealed class SmsLedger(NpgsqlDataSource database, DatabaseClock clock, Re
     private sealed record NextSend
     {
         public Instant? At { get; init; }
-
-        public Instant Now { get; init; }
     }
 }

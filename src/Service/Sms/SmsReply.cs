@@ -16,7 +16,7 @@ public abstract record SmsReply
 
     /// <summary>Not taken, and the provider says why.</summary>
     /// <param name="Fault">Why.</param>
-    /// <param name="RetryAfter">When the provider wants to be asked again; null: it does not say.</param>
+    /// <param name="RetryAfter">When the provider, which takes no more requests at the moment, wants to be asked again; null: it does not say.</param>
     public sealed record Refused(SmsFault Fault, Duration? RetryAfter = null) : SmsReply;
 
     /// <summary>Not taken: no byte of the request was written.</summary>

@@ -35,12 +35,18 @@ public sealed class SmsReports(
     /// <exception cref="NpgsqlException">The database is out of reach; nothing has changed.</exception>
     public async Task TakeAsync(SmsReport report, CancellationToken cancellationToken)
     {
+        // First, so that nobody who has told the provider to stop is written to because this was interrupted.
+        if (report is { IsFailure: true, ErrorCode: { } code } && TwilioErrors.Classify(code, null).Kind == SmsFaultKind.OptedOut
+            && await ReadNewsAsync(report, cancellationToken) is { } refused)
+        {
+            await optOuts.OptOutAsync(refused.UserId, cancellationToken);
+        }
+
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
-        var message = await connection.QueryFirstOrDefaultAsync<ReportedRow>(Command("FindReportedSms", new { report.MessageId, report.Sid }));
-        if (message is null || !SmsProgress.IsNews(
-                message.State, message.Sid, message.Attempts, report.State, report.IsDelivery, report.Sid, report.Attempt))
+        if (await ReadNewsAsync(connection, transaction, report, cancellationToken) is not { } message)
         {
+            await transaction.CommitAsync(cancellationToken);
             return;
         }
 
@@ -56,7 +62,16 @@ public sealed class SmsReports(
         {
             var isOurs = fault.Kind == SmsFaultKind.Configuration;
             var stoppedUntil = StoppedUntil(message, now);
-            await ExecuteAsync("RetryUndelivered", new { messageId = message.Id, report.Sid, code = fault.Code, reason = fault.Sentence, until, now });
+            await ExecuteAsync("RetryUndelivered", new
+            {
+                messageId = message.Id,
+                report.Sid,
+                code = fault.Code,
+                reason = fault.Sentence,
+                until,
+                uncounted = isOurs ? 1 : 0,
+                now,
+            });
             if (isOurs)
                 await ExecuteAsync("StopSending", new { code = fault.Code, message.Stops, opensOnDelivery = true, until = stoppedUntil, now });
             await transaction.CommitAsync(cancellationToken);
@@ -76,8 +91,6 @@ public sealed class SmsReports(
                 status,
                 code = fault?.Code,
                 reason = fault?.Sentence,
-                // Twilio's "sent": the carrier has it.
-                gotThrough = report.IsDelivery || report.Status == "sent",
                 now,
             });
             await transaction.CommitAsync(cancellationToken);
@@ -86,14 +99,29 @@ public sealed class SmsReports(
                 Log.SmsReported(logger, message.Id, message.UserId, status);
             else
                 Log.SmsEnded(logger, message.Id, message.UserId, status, fault.Code);
-            if (fault is { Kind: SmsFaultKind.OptedOut })
-                await optOuts.OptOutAsync(message.UserId, cancellationToken);
         }
 
         Task<int> ExecuteAsync(string statement, object parameters) => connection.ExecuteAsync(Command(statement, parameters));
 
         CommandDefinition Command(string statement, object parameters) =>
             new(Sql.Query(statement), parameters, transaction, cancellationToken: cancellationToken);
+    }
+
+    private async Task<ReportedRow?> ReadNewsAsync(SmsReport report, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
+        return await ReadNewsAsync(connection, transaction, report, cancellationToken);
+    }
+
+    /// <summary>The message that the report is about, locked; null: it is about none of ours, or tells nothing new.</summary>
+    private static async Task<ReportedRow?> ReadNewsAsync(
+        NpgsqlConnection connection, NpgsqlTransaction transaction, SmsReport report, CancellationToken cancellationToken)
+    {
+        var message = await connection.QueryFirstOrDefaultAsync<ReportedRow>(new CommandDefinition(
+            Sql.Query("FindReportedSms"), new { report.MessageId, report.Attempt, report.Sid }, transaction, cancellationToken: cancellationToken));
+        return message is not null && SmsProgress.IsNews(
+            message.State, message.Sid, message.Attempts, report.State, report.IsDelivery, report.Sid, report.Attempt) ? message : null;
     }
 
     private static SmsFault FaultOf(SmsReport report) => report.ErrorCode is { } code
@@ -103,10 +131,11 @@ public sealed class SmsReports(
     /// <summary>Until when a fault of ours stops all sending.</summary>
     private static Instant StoppedUntil(ReportedRow message, Instant now) => now + SmsRetries.Stop(message.Stops);
 
-    /// <summary>When the message is tried again; null: it is not.</summary>
+    /// <summary>When the message is tried again; null: it is not. What another program sent is that program's to repeat.</summary>
     private Instant? RetryAt(SmsFault fault, ReportedRow message, Instant now) => fault.Kind switch
     {
-        SmsFaultKind.Later => SmsRetries.NextTry(message.Attempts, settings.Sms.Tries, null, now),
+        _ when settings.Sms.Delivery != SmsDelivery.Twilio || message.Attempts == 0 => null,
+        SmsFaultKind.Later => SmsRetries.NextTry(message.Tries, settings.Sms.Tries, null, now),
         SmsFaultKind.Configuration when !SmsStops.IsItsOwnFault(message.Error, message.ErrorAt, message.ResumedAt) =>
             StoppedUntil(message, now) + SmsStops.LetOthersGoFirst,
         _ => null,
@@ -123,6 +152,8 @@ public sealed class SmsReports(
         public string? Sid { get; init; }
 
         public int Attempts { get; init; }
+
+        public int Tries { get; init; }
 
         public string? Error { get; init; }
 

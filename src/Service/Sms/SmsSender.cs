@@ -5,7 +5,6 @@ using Npgsql;
 using Orchestrator.Core;
 using Orchestrator.Service.Configuration;
 using Orchestrator.Service.Postgres;
-using Orchestrator.Service.Sms.Twilio;
 
 namespace Orchestrator.Service.Sms;
 
@@ -15,77 +14,92 @@ namespace Orchestrator.Service.Sms;
 /// </summary>
 /// <param name="ledger">What is known of each SMS.</param>
 /// <param name="provider">Who brings them to the phones.</param>
+/// <param name="inquiry">Finds out what became of a request.</param>
+/// <param name="reports">Takes what the provider says of an SMS that it took.</param>
 /// <param name="optOuts">Whom the provider reports to have opted out.</param>
 /// <param name="settings">Rate, tries and time-outs.</param>
 /// <param name="logger">Where each step is told.</param>
-public sealed class SmsSender(SmsLedger ledger, ISmsProvider provider, OptOuts optOuts, Settings settings, ILogger<SmsSender> logger)
+public sealed class SmsSender(
+    SmsLedger ledger, ISmsProvider provider, SmsInquiry inquiry, SmsReports reports, OptOuts optOuts, Settings settings, ILogger<SmsSender> logger)
 {
-    /// <summary>How far the provider's clock may be behind the database's.</summary>
-    private static readonly Duration ClockDifference = Duration.FromMinutes(1);
+    private const string NotTaken = "not_taken";
+
+    private const string NotTakenSentence = "The provider did not answer the request, and shows no such message.";
 
     /// <summary>How long the provider is asked about a request before it must be given up as unknown.</summary>
     private static readonly Duration LongestUnknown = Duration.FromHours(24);
 
-    /// <summary>Sends everything that may be sent now and asks about everything that is unknown, until nothing is left to do now.</summary>
-    /// <exception cref="NpgsqlException">The database went out of reach.</exception>
-    public async Task<SendResult> RunOnceAsync(CancellationToken cancellationToken)
-    {
-        var result = new SendResult();
-        for (var claimed = await ClaimAsync(settings.Sms.Concurrency, cancellationToken);
-            claimed.Count > 0;
-            claimed = await ClaimAsync(settings.Sms.Concurrency, cancellationToken))
-        {
-            foreach (var handled in await Task.WhenAll(claimed.Select(sms => HandleAsync(sms, cancellationToken))))
-                result += handled;
-        }
+    /// <summary>After so many requests in a row without a known outcome it is the provider that fails, and not a message.</summary>
+    private const int MostUnanswered = 3;
 
-        return result;
-    }
+    /// <summary>In quiet hours somebody may write, to whichever program, and be awake: so the wait for their end is looked at again.</summary>
+    private static readonly Duration LongestQuietWait = Duration.FromMinutes(5);
 
-    /// <summary>Claims what there is to do now; <see cref="HandleAsync"/> does it.</summary>
-    /// <param name="most">How many messages, at most.</param>
-    /// <param name="cancellationToken">Ends the wait for the database.</param>
+    /// <summary>Claims messages to send; <see cref="HandleAsync"/> sends them.</summary>
     /// <exception cref="NpgsqlException">The database is out of reach.</exception>
-    internal async Task<IReadOnlyList<ClaimedSms>> ClaimAsync(int most, CancellationToken cancellationToken)
-    {
-        var toAsk = await ledger.ClaimToAskAsync(most, cancellationToken);
-        var toSend = await ledger.ClaimToSendAsync(most - toAsk.Count, cancellationToken);
-        return [.. toAsk, .. toSend];
-    }
+    internal Task<IReadOnlyList<ClaimedSms>> ClaimToSendAsync(int most, CancellationToken cancellationToken) =>
+        ledger.ClaimToSendAsync(most, cancellationToken);
+
+    /// <summary>Claims messages whose request had no answer; <see cref="HandleAsync"/> finds out what became of them.</summary>
+    /// <exception cref="NpgsqlException">The database is out of reach.</exception>
+    internal Task<IReadOnlyList<ClaimedSms>> ClaimToAskAsync(int most, CancellationToken cancellationToken) =>
+        ledger.ClaimToAskAsync(most, cancellationToken);
 
     /// <summary>
     /// Sends a claimed message, or finds out what became of it. Never throws: what cannot be recorded is taken up again, by whichever
     /// instance, when its lease has ended.
     /// </summary>
-    internal async Task<SendResult> HandleAsync(ClaimedSms sms, CancellationToken cancellationToken)
+    internal async Task HandleAsync(ClaimedSms sms, CancellationToken cancellationToken)
     {
         try
         {
-            if (sms.Turn.RequestedAt is { } requestedAt)
-                return await AskAsync(sms, requestedAt, cancellationToken);
-            if (sms.Turn.Status != "pending")
-                return await FreeAsync(sms);
-
-            return (sms.Recipient is null ? new SmsDecision.Fail(Failure.UserNotFound)
-                : SmsPolicy.Decide(sms.Turn.ToPendingSms(), sms.Recipient, settings.Rules, sms.ClaimedAt)) switch
-            {
-                SmsDecision.Send => await SendAsync(sms, cancellationToken),
-                SmsDecision.Wait wait => await WaitAsync(sms, sms.Turn.Attempts, Hold.QuietHours.Code(), Hold.QuietHours.Sentence(), wait.Until, sms.ClaimedAt),
-                SmsDecision.Expire => await EndAsync(sms, sms.Turn.Attempts, "expired", Reasons.Expired, Reasons.ExpiredSentence, sms.ClaimedAt),
-                SmsDecision.Fail fail => await EndAsync(sms, sms.Turn.Attempts, "failed", fail.Because.Code(), fail.Because.Sentence(), sms.ClaimedAt),
-                var other => throw new InvalidOperationException($"Unknown decision {other}."),
-            };
+            if (sms.Turn is { IsUnsettled: true, RequestedAt: { } requestedAt })
+                await AskAsync(sms, requestedAt, cancellationToken);
+            else if (sms.Turn.Status == "pending")
+                await DecideAsync(sms, cancellationToken);
+            else
+                await FreeAsync(sms, sms.ClaimedAt);
         }
         catch (Exception e)
         {
             Log.SmsLeftToLease(logger, sms.Turn.MessageId, DatabaseErrors.Describe(e));
-            return new SendResult(0, 1, 0);
         }
     }
 
-    private async Task<SendResult> SendAsync(ClaimedSms sms, CancellationToken cancellationToken)
+    private async Task DecideAsync(ClaimedSms sms, CancellationToken cancellationToken)
+    {
+        var (turn, now) = (sms.Turn, sms.ClaimedAt);
+        switch (sms.Recipient is null ? new SmsDecision.Fail(Failure.UserNotFound)
+            : SmsPolicy.Decide(turn.ToPendingSms(), sms.Recipient, settings.Rules, now))
+        {
+            case SmsDecision.Send when turn is { Error: NotTaken, LastRequestedAt: { } requestedAt }:
+                await AskOnceMoreAsync(sms, requestedAt, cancellationToken);
+                break;
+            case SmsDecision.Send:
+                await SendAsync(sms, cancellationToken);
+                break;
+            case SmsDecision.Wait wait:
+                var until = Instant.Min(wait.Until, now + LongestQuietWait);
+                await WaitAsync(sms, turn.Attempts, new SmsWait(Hold.QuietHours.Code(), Hold.QuietHours.Sentence(), until), now);
+                await PassOnProbeAsync(turn, now);
+                break;
+            case SmsDecision.Expire:
+                await EndAsync(sms, turn.Attempts, "expired", Reasons.Expired, Reasons.ExpiredSentence, now);
+                await PassOnProbeAsync(turn, now);
+                break;
+            case SmsDecision.Fail fail:
+                await EndAsync(sms, turn.Attempts, "failed", fail.Because.Code(), fail.Because.Sentence(), now);
+                await PassOnProbeAsync(turn, now);
+                break;
+            case var other:
+                throw new InvalidOperationException($"Unknown decision {other}.");
+        }
+    }
+
+    private async Task SendAsync(ClaimedSms sms, CancellationToken cancellationToken)
     {
         var turn = sms.Turn;
+        var outgoing = new OutgoingSms(turn.MessageId, turn.Attempts + 1, turn.PhoneNumber!, turn.Content, turn.ExpiresAt - sms.ClaimedAt);
         Instant? requestedAt = null;
         Exception? fault = null;
         var lastLook = new LastLook(async token =>
@@ -93,7 +107,7 @@ public sealed class SmsSender(SmsLedger ledger, ISmsProvider provider, OptOuts o
             try
             {
                 var asked = Stopwatch.GetTimestamp();
-                requestedAt = await ledger.StartSendingAsync(sms, token);
+                requestedAt = await ledger.StartSendingAsync(sms, provider.Account, outgoing.To, token);
                 // A process that was asleep since then must not send: others may have begun to ask what became of this request.
                 return requestedAt is not null && Duration.FromTimeSpan(Stopwatch.GetElapsedTime(asked)) < settings.Sms.Timeout;
             }
@@ -104,7 +118,6 @@ public sealed class SmsSender(SmsLedger ledger, ISmsProvider provider, OptOuts o
             }
         });
 
-        var outgoing = new OutgoingSms(turn.MessageId, turn.Attempts + 1, turn.PhoneNumber!, turn.Content, turn.ExpiresAt - sms.ClaimedAt);
         var reply = await provider.SendAsync(outgoing, lastLook, cancellationToken);
         if (fault is not null)
             throw fault;
@@ -115,62 +128,77 @@ public sealed class SmsSender(SmsLedger ledger, ISmsProvider provider, OptOuts o
         switch (reply)
         {
             case SmsReply.Accepted accepted:
-                return await RecordSentAsync(sms, attempt, accepted.Sid, requestedAt ?? sms.ClaimedAt, now);
+                await RecordSentAsync(sms, attempt, accepted.Sid, requestedAt ?? sms.ClaimedAt, now);
+                break;
             case SmsReply.Refused refused:
-                return await RefusedAsync(sms, attempt, refused, now);
+                await RefusedAsync(sms, attempt, refused, now);
+                break;
             case SmsReply.Unknown unknown:
-                Log.SmsOutcomeUnknown(logger, turn.MessageId, unknown.Reason);
-                await ledger.RecordUnknownAsync(
-                    sms, "outcome_unknown", "The provider did not answer the request; it is asked whether it took the message.",
-                    SmsRetries.NextLook(requestedAt ?? sms.ClaimedAt, now), isNew: true, now, CancellationToken.None);
-                return new SendResult(0, 1, 0);
+                await UnknownAsync(sms, requestedAt ?? sms.ClaimedAt, unknown, now);
+                break;
             case SmsReply.Withheld when requestedAt is null:
-                return await FreeAsync(sms);
+                await FreeAsync(sms, now);
+                break;
             case SmsReply.Withheld:
             case SmsReply.Unreached when cancellationToken.IsCancellationRequested:
-                return await WaitAsync(sms, attempt, "interrupted", "The sender was interrupted before the message went out.", now, now);
+                await WaitAsync(sms, attempt, new SmsWait("interrupted", "The sender was interrupted before the message went out.", now, CountsAsTry: requestedAt is null), now);
+                await PassOnProbeAsync(turn, now);
+                break;
             case SmsReply.Unreached unreached:
                 var until = now + SmsRetries.Stop(turn.Stops);
-                await StopAsync("provider_unreachable", turn.Stops, opensOnDelivery: false, until, now, unreached.Reason);
-                return await WaitAsync(sms, attempt, "provider_unreachable", "The SMS provider could not be reached.", until, now);
+                await StopAsync("provider_unreachable", turn.Stops, until, now, unreached.Reason);
+                await WaitAsync(sms, attempt, new SmsWait("provider_unreachable", "The SMS provider could not be reached.", until, CountsAsTry: requestedAt is null), now);
+                break;
             default:
                 throw new InvalidOperationException($"Unknown reply {reply}.");
         }
     }
 
-    private async Task<SendResult> RefusedAsync(ClaimedSms sms, int attempt, SmsReply.Refused refused, Instant now)
+    private async Task RefusedAsync(ClaimedSms sms, int attempt, SmsReply.Refused refused, Instant now)
     {
         var (turn, fault) = (sms.Turn, refused.Fault);
+        if (refused.RetryAfter is { } pause)
+            await ledger.PauseSendingAsync(now + SmsRetries.Pause(pause), CancellationToken.None);
+        if (fault.Kind == SmsFaultKind.OptedOut)
+            await optOuts.OptOutAsync(turn.UserId, CancellationToken.None);
+
         switch (fault.Kind)
         {
             case SmsFaultKind.Configuration when !SmsStops.IsItsOwnFault(turn.Error, turn.ErrorAt, turn.ResumedAt):
                 var stop = now + SmsRetries.Stop(turn.Stops);
-                await StopAsync(fault.Code, turn.Stops, opensOnDelivery: false, stop, now, fault.Sentence);
-                return await WaitAsync(sms, attempt, fault.Code, fault.Sentence, stop + SmsStops.LetOthersGoFirst, now);
-            case SmsFaultKind.Later when SmsRetries.NextTry(attempt, settings.Sms.Tries, refused.RetryAfter, now) is { } next:
-                if (refused.RetryAfter is { } wait)
-                    await ledger.PauseSendingAsync(now + wait, CancellationToken.None);
-                return await WaitAsync(sms, attempt, fault.Code, fault.Sentence, next, now);
-            case SmsFaultKind.OptedOut:
-                await optOuts.OptOutAsync(turn.UserId, CancellationToken.None);
-                return await EndAsync(sms, attempt, "failed", fault.Code, fault.Sentence, now);
+                await StopAsync(fault.Code, turn.Stops, stop, now, fault.Sentence);
+                await WaitAsync(sms, attempt, new SmsWait(fault.Code, fault.Sentence, stop + SmsStops.LetOthersGoFirst, CountsAsTry: false), now);
+                return;
+            case SmsFaultKind.Later when SmsRetries.NextTry(turn.Tries + 1, settings.Sms.Tries, refused.RetryAfter, now) is { } next:
+                await WaitAsync(sms, attempt, new SmsWait(fault.Code, fault.Sentence, next), now);
+                break;
             default:
-                return await EndAsync(sms, attempt, "failed", fault.Code, fault.Sentence, now);
+                await EndAsync(sms, attempt, "failed", fault.Code, fault.Sentence, now);
+                break;
         }
+
+        await PassOnProbeAsync(turn, now);
+    }
+
+    private async Task UnknownAsync(ClaimedSms sms, Instant requestedAt, SmsReply.Unknown unknown, Instant now)
+    {
+        Log.SmsOutcomeUnknown(logger, sms.Turn.MessageId, unknown.Reason);
+        var inARow = await ledger.RecordUnknownAsync(
+            sms, "outcome_unknown", "The provider did not answer the request; it is asked whether it took the message.",
+            SmsRetries.NextLook(requestedAt, now), isNew: true, now, CancellationToken.None);
+        if (inARow >= MostUnanswered)
+            await StopAsync("provider_failing", sms.Turn.Stops, now + SmsRetries.Stop(sms.Turn.Stops), now, unknown.Reason);
     }
 
     /// <summary>Finds out whether the provider took a request that it did not answer.</summary>
-    private async Task<SendResult> AskAsync(ClaimedSms sms, Instant requestedAt, CancellationToken cancellationToken)
+    private async Task AskAsync(ClaimedSms sms, Instant requestedAt, CancellationToken cancellationToken)
     {
         var turn = sms.Turn;
         ListedSms? taken = null;
         SmsFault? fault = null;
         try
         {
-            var listed = await provider.ListAsync(turn.PhoneNumber ?? "", requestedAt - ClockDifference, cancellationToken);
-            var alike = listed.Where(s => s.CreatedAt >= requestedAt - ClockDifference && SameText.Is(turn.Content, s.Body)).ToList();
-            var known = await ledger.FindKnownSidsAsync(alike.Select(s => s.Sid), cancellationToken);
-            taken = alike.LastOrDefault(s => !known.Contains(s.Sid));
+            taken = await inquiry.FindAsync(turn, requestedAt, cancellationToken);
         }
         catch (SmsProviderException e)
         {
@@ -178,63 +206,99 @@ public sealed class SmsSender(SmsLedger ledger, ISmsProvider provider, OptOuts o
         }
 
         var now = await ledger.ReadClockAsync(CancellationToken.None);
-        if (taken is not null)
-            return await RecordSentAsync(sms, turn.Attempts, taken.Sid, requestedAt, now);
-
-        if (fault is { Kind: SmsFaultKind.Configuration })
-            await StopAsync(fault.Code, turn.Stops, opensOnDelivery: false, now + SmsRetries.Stop(turn.Stops), now, fault.Sentence);
         var settledAt = requestedAt + settings.Sms.Timeout + settings.Sms.SettleAfter;
-        if (fault is not null && now >= requestedAt + LongestUnknown)
+        if (taken is not null)
         {
-            return await EndAsync(sms, turn.Attempts, "failed", "outcome_unknown",
+            await RecordFoundAsync(sms, taken, requestedAt, now);
+        }
+        else if (fault is not null && now >= requestedAt + LongestUnknown)
+        {
+            await EndAsync(sms, turn.Attempts, "failed", "outcome_unknown",
                 "The provider did not answer the request and could not be asked for a day; it is not sent again, because it may have arrived.", now);
         }
-
-        if (fault is not null || now < settledAt)
+        else if (fault is not null || now < settledAt)
         {
+            if (fault is { Kind: SmsFaultKind.Configuration })
+                await StopAsync(fault.Code, turn.Stops, now + SmsRetries.Stop(turn.Stops), now, fault.Sentence);
             var next = SmsRetries.NextLook(requestedAt, now);
             await ledger.RecordUnknownAsync(
                 sms, "outcome_unknown", "It is not known yet whether the provider took the message.",
                 fault is null ? Instant.Min(next, settledAt) : next, isNew: false, now, CancellationToken.None);
-            return new SendResult(0, 1, 0);
         }
-
-        const string NotTaken = "The provider did not answer the request, and shows no such message.";
-        return SmsRetries.NextTry(turn.Attempts, settings.Sms.Tries, null, now) is { } again
-            ? await WaitAsync(sms, turn.Attempts, "not_taken", NotTaken, again, now)
-            : await EndAsync(sms, turn.Attempts, "failed", "not_taken", NotTaken, now);
+        else
+        {
+            // A provider that answers nobody is no fault of the message's.
+            var tries = turn.Tries - (turn.SendingIsStopped ? 1 : 0);
+            if (SmsRetries.NextTry(tries, settings.Sms.Tries, null, now) is { } again)
+                await WaitAsync(sms, turn.Attempts, new SmsWait(NotTaken, NotTakenSentence, again, CountsAsTry: !turn.SendingIsStopped), now);
+            else
+                await EndAsync(sms, turn.Attempts, "failed", NotTaken, NotTakenSentence, now);
+        }
     }
 
-    private async Task<SendResult> RecordSentAsync(ClaimedSms sms, int attempt, string? sid, Instant requestedAt, Instant now)
+    /// <summary>Before a request is made again that counts as not taken, the provider is asked one last time.</summary>
+    private async Task AskOnceMoreAsync(ClaimedSms sms, Instant requestedAt, CancellationToken cancellationToken)
+    {
+        ListedSms? taken;
+        try
+        {
+            taken = await inquiry.FindAsync(sms.Turn, requestedAt, cancellationToken);
+        }
+        catch (SmsProviderException e)
+        {
+            var now = await ledger.ReadClockAsync(CancellationToken.None);
+            await WaitAsync(sms, sms.Turn.Attempts, new SmsWait(NotTaken, e.Fault.Sentence, SmsRetries.NextLook(requestedAt, now)), now);
+            await PassOnProbeAsync(sms.Turn, now);
+            return;
+        }
+
+        if (taken is null)
+            await SendAsync(sms, cancellationToken);
+        else
+            await RecordFoundAsync(sms, taken, requestedAt, await ledger.ReadClockAsync(CancellationToken.None));
+    }
+
+    /// <summary>The provider did take it; and may know already that it never arrived.</summary>
+    private async Task RecordFoundAsync(ClaimedSms sms, ListedSms taken, Instant requestedAt, Instant now)
+    {
+        await RecordSentAsync(sms, sms.Turn.Attempts, taken.Sid, requestedAt, now);
+        await reports.TakeAsync(
+            new SmsReport(taken.Sid, taken.Status, taken.ErrorCode, sms.Turn.MessageId, sms.Turn.Attempts), CancellationToken.None);
+    }
+
+    private async Task RecordSentAsync(ClaimedSms sms, int attempt, string? sid, Instant requestedAt, Instant now)
     {
         if (await ledger.RecordSentAsync(sms.Turn, attempt, sid, requestedAt, now, CancellationToken.None))
             Log.SmsSent(logger, sms.Turn.MessageId, sms.Turn.UserId, sid ?? "the provider gave no id");
-        return new SendResult(1, 0, 0);
     }
 
-    private async Task<SendResult> WaitAsync(ClaimedSms sms, int attempt, string code, string reason, Instant until, Instant now)
+    private async Task WaitAsync(ClaimedSms sms, int attempt, SmsWait wait, Instant now)
     {
-        await ledger.RecordWaitingAsync(sms.Turn, attempt, code, reason, until, now, CancellationToken.None);
-        Log.SmsDeferred(logger, sms.Turn.MessageId, sms.Turn.UserId, code, until);
-        return new SendResult(0, 1, 0);
+        await ledger.RecordWaitingAsync(sms.Turn, attempt, wait, now, CancellationToken.None);
+        Log.SmsDeferred(logger, sms.Turn.MessageId, sms.Turn.UserId, wait.Code, wait.Until);
     }
 
-    private async Task<SendResult> EndAsync(ClaimedSms sms, int attempt, string status, string code, string reason, Instant now)
+    private async Task EndAsync(ClaimedSms sms, int attempt, string status, string code, string reason, Instant now)
     {
         await ledger.RecordEndedAsync(sms.Turn, attempt, status, code, reason, now, CancellationToken.None);
         Log.SmsEnded(logger, sms.Turn.MessageId, sms.Turn.UserId, status, code);
-        return new SendResult(0, 0, 1);
     }
 
-    private async Task<SendResult> FreeAsync(ClaimedSms sms)
+    private async Task FreeAsync(ClaimedSms sms, Instant now)
     {
         await ledger.FreeTurnAsync(sms, CancellationToken.None);
-        return new SendResult(0, 0, 1);
+        await PassOnProbeAsync(sms.Turn, now);
     }
 
-    private async Task StopAsync(string code, int stops, bool opensOnDelivery, Instant until, Instant now, string reason)
+    private async Task PassOnProbeAsync(TurnRow turn, Instant now)
     {
-        await ledger.StopSendingAsync(code, stops, opensOnDelivery, until, now, CancellationToken.None);
+        if (turn.SendingIsStopped)
+            await ledger.PassOnProbeAsync(turn, now, CancellationToken.None);
+    }
+
+    private async Task StopAsync(string code, int stops, Instant until, Instant now, string reason)
+    {
+        await ledger.StopSendingAsync(code, stops, opensOnDelivery: false, until, now, CancellationToken.None);
         Log.SendingStopped(logger, code, reason, until);
     }
 }

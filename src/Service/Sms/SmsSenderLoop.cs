@@ -25,13 +25,13 @@ internal sealed class SmsSenderLoop(
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var requests = new CancellationTokenSource();
-        var underWay = new List<Task>();
+        var underWay = new List<Job>();
         try
         {
             await readiness.WhenReadyAsync(stoppingToken);
             while (!stoppingToken.IsCancellationRequested)
             {
-                underWay.RemoveAll(task => task.IsCompleted);
+                underWay.RemoveAll(job => job.Task.IsCompleted);
                 var wait = await StartAsync(underWay, requests.Token, stoppingToken);
                 if (wait > TimeSpan.Zero)
                     await WaitAsync(underWay, wait, stoppingToken);
@@ -43,12 +43,12 @@ internal sealed class SmsSenderLoop(
         }
 
         requests.CancelAfter(Grace);
-        await Task.WhenAll(underWay);
+        await Task.WhenAll(underWay.Select(job => job.Task));
     }
 
     /// <summary>Starts what there is to do.</summary>
     /// <returns>How long there will be nothing else to do; zero where there may be.</returns>
-    private async Task<TimeSpan> StartAsync(List<Task> underWay, CancellationToken requests, CancellationToken stoppingToken)
+    private async Task<TimeSpan> StartAsync(List<Job> underWay, CancellationToken requests, CancellationToken stoppingToken)
     {
         try
         {
@@ -56,9 +56,13 @@ internal sealed class SmsSenderLoop(
             if (free == 0)
                 return LongestWait;
 
-            var claimed = await sender.ClaimAsync(free, stoppingToken);
-            underWay.AddRange(claimed.Select(sms => sender.HandleAsync(sms, requests)));
-            if (claimed.Count > 0)
+            // A provider that is slow to tell what it took must not keep every hand from sending.
+            var mostToAsk = Math.Max(1, settings.Sms.Concurrency / 2) - underWay.Count(job => job.Asks);
+            var toAsk = await sender.ClaimToAskAsync(Math.Min(free, mostToAsk), stoppingToken);
+            underWay.AddRange(toAsk.Select(sms => new Job(sender.HandleAsync(sms, requests), Asks: true)));
+            var toSend = await sender.ClaimToSendAsync(free - toAsk.Count, stoppingToken);
+            underWay.AddRange(toSend.Select(sms => new Job(sender.HandleAsync(sms, requests), Asks: false)));
+            if (toAsk.Count + toSend.Count > 0)
                 return TimeSpan.Zero;
 
             var next = await ledger.UntilNextAsync(stoppingToken);
@@ -71,10 +75,10 @@ internal sealed class SmsSenderLoop(
         }
     }
 
-    private async Task WaitAsync(List<Task> underWay, TimeSpan wait, CancellationToken stoppingToken)
+    private async Task WaitAsync(List<Job> underWay, TimeSpan wait, CancellationToken stoppingToken)
     {
         using var woken = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
-        List<Task> wakers = [Task.Delay(wait, time, woken.Token), .. underWay];
+        List<Task> wakers = [Task.Delay(wait, time, woken.Token), .. underWay.Select(job => job.Task)];
         // With every hand full there is nothing to be woken for but a free one.
         if (underWay.Count < settings.Sms.Concurrency)
             wakers.Add(signal.WaitAsync(woken.Token));
@@ -82,4 +86,9 @@ internal sealed class SmsSenderLoop(
         await woken.CancelAsync();
         stoppingToken.ThrowIfCancellationRequested();
     }
+
+    /// <summary>A message that a hand is busy with.</summary>
+    /// <param name="Task">Ends when it is done; never fails.</param>
+    /// <param name="Asks">Whether it only asks what became of a request.</param>
+    private sealed record Job(Task Task, bool Asks);
 }

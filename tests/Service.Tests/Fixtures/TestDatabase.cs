@@ -50,13 +50,13 @@ public sealed class TestDatabase : IAsyncDisposable
 
     /// <summary>Another instance's sender.</summary>
     internal SmsSender NewSender(ISmsProvider provider) => new(
-        NewLedger(), provider, NewOptOuts(), Settings, Loggers.CreateLogger<SmsSender>());
+        NewLedger(), provider, new SmsInquiry(provider, NewLedger()), NewReports(), NewOptOuts(), Settings, Loggers.CreateLogger<SmsSender>());
 
-    public SmsLedger NewLedger() => new(DataSource, Clock, NewRecipients(), Settings);
+    public SmsLedger NewLedger() => new(DataSource, Clock, NewRecipients(), Settings, Loggers.CreateLogger<SmsLedger>());
 
     public SmsReports NewReports() => new(DataSource, Clock, NewOptOuts(), Signal, Settings, Loggers.CreateLogger<SmsReports>());
 
-    public InboundMessages NewInboundMessages() => new(DataSource, Clock, NewOptOuts(), Loggers.CreateLogger<InboundMessages>());
+    public InboundMessages NewInboundMessages() => new(DataSource, Clock, NewOptOuts(), Signal, Loggers.CreateLogger<InboundMessages>());
 
     internal RenderLedger NewRenderLedger() =>
         new(DataSource, Clock, NewRecipients(), Settings.Model!, Loggers.CreateLogger<RenderLedger>());

@@ -63,9 +63,22 @@ public sealed class Sending : IAsyncDisposable
         return id;
     }
 
-    /// <summary>Lets one instance send all it can now.</summary>
-    public Task<SendResult> SendAsync(ISmsProvider? provider = null) =>
-        Db.NewSender(provider ?? Provider).RunOnceAsync(TestContext.Current.CancellationToken);
+    /// <summary>Lets one instance send all it can now. Returns how many SMS Twilio has taken meanwhile.</summary>
+    public async Task<int> SendAsync(ISmsProvider? provider = null)
+    {
+        var before = Twilio.Accepted.Count;
+        var sender = Db.NewSender(provider ?? Provider);
+        while (await ClaimAsync(sender) is { Count: > 0 } claimed)
+            await Task.WhenAll(claimed.Select(sms => sender.HandleAsync(sms, TestContext.Current.CancellationToken)));
+        return Twilio.Accepted.Count - before;
+    }
+
+    private async Task<IReadOnlyList<ClaimedSms>> ClaimAsync(SmsSender sender)
+    {
+        var most = Db.Settings.Sms.Concurrency;
+        var toAsk = await sender.ClaimToAskAsync(most, TestContext.Current.CancellationToken);
+        return [.. toAsk, .. await sender.ClaimToSendAsync(most - toAsk.Count, TestContext.Current.CancellationToken)];
+    }
 
     /// <summary>Lets time pass, and instances send, until nothing waits any more.</summary>
     public async Task SendUntilNothingWaitsAsync()

@@ -24,7 +24,7 @@ public sealed class SmsAdoptionTests(PostgresServer server) : IAsyncLifetime
         (await _db.DispatchAsync()).Delivered.ShouldBeGreaterThan(0);
 
         await using var sending = Sending.On(_db, await FakeTwilio.StartAsync());
-        (await sending.SendAsync()).ShouldBe(default);
+        (await sending.SendAsync()).ShouldBe(0);
 
         sending.Twilio.Requests.ShouldBeEmpty();
         (await _db.SingleAsync<int>("SELECT count(*)::int FROM messages WHERE status = 'queued_for_send'")).ShouldBeGreaterThan(0);
@@ -37,7 +37,7 @@ public sealed class SmsAdoptionTests(PostgresServer server) : IAsyncLifetime
         await using var sending = Sending.On(_db, await FakeTwilio.StartAsync());
         var delivered = (await _db.DispatchAsync()).Delivered;
 
-        (await sending.SendAsync()).Sent.ShouldBe(delivered);
+        (await sending.SendAsync()).ShouldBe(delivered);
 
         var anns = sending.Twilio.Accepted.Single(s => s.Body == "Queued of old");
         anns.To.ShouldBe("+12125550101");
@@ -63,9 +63,8 @@ public sealed class SmsAdoptionTests(PostgresServer server) : IAsyncLifetime
         await using var sending = Sending.On(pooled, await FakeTwilio.StartAsync());
         var delivered = (await pooled.DispatchAsync()).Delivered;
 
-        var results = await Task.WhenAll(Enumerable.Range(0, 5).Select(_ => sending.SendAsync()));
+        await Task.WhenAll(Enumerable.Range(0, 5).Select(_ => sending.SendAsync()));
 
-        results.Sum(r => r.Sent).ShouldBe(delivered);
         sending.Twilio.Accepted.Count.ShouldBe(delivered);
     }
 }

@@ -232,22 +232,26 @@ public sealed class SmsFaultTests(PostgresServer server) : IAsyncLifetime
     /// <summary>A way to the provider on which something happens before the last look.</summary>
     private sealed class Meanwhile(ISmsProvider provider, Func<Task> happens) : ISmsProvider
     {
+        public SmsAccount Account => provider.Account;
+
         public async Task<SmsReply> SendAsync(OutgoingSms sms, LastLook lastLook, CancellationToken cancellationToken)
         {
             await happens();
             return await provider.SendAsync(sms, lastLook, cancellationToken);
         }
 
-        public Task<IReadOnlyList<ListedSms>> ListAsync(string recipient, Instant since, CancellationToken cancellationToken) =>
-            provider.ListAsync(recipient, since, cancellationToken);
+        public Task<IReadOnlyList<ListedSms>> ListAsync(string sender, string recipient, Instant since, CancellationToken cancellationToken) =>
+            provider.ListAsync(sender, recipient, since, cancellationToken);
     }
 
     private sealed class Unreachable : ISmsProvider
     {
+        public SmsAccount Account { get; } = new("AC", Sending.ServiceNumber);
+
         public Task<SmsReply> SendAsync(OutgoingSms sms, LastLook lastLook, CancellationToken cancellationToken) =>
             Task.FromResult<SmsReply>(new SmsReply.Unreached("connection refused"));
 
-        public Task<IReadOnlyList<ListedSms>> ListAsync(string recipient, Instant since, CancellationToken cancellationToken) =>
+        public Task<IReadOnlyList<ListedSms>> ListAsync(string sender, string recipient, Instant since, CancellationToken cancellationToken) =>
             throw new SmsProviderException(new SmsFault(SmsFaultKind.Later, "unreachable", "Out of reach."));
     }
 }

@@ -116,14 +116,14 @@ public sealed class SmsReportTests(PostgresServer server) : IAsyncLifetime
         await Db.AddUsersAsync("bob", "cyd");
         var bob = await _sending.HandOverAsync("bob");
         await _sending.ReportAsync(sid, "undelivered", 30034, messageId: id, attempt: 1);
-        (await _sending.SendAsync()).ShouldBe(default, "nothing is sent");
+        (await _sending.SendAsync()).ShouldBe(0, "nothing is sent");
         (await _sending.StatusOfAsync(id)).ShouldBe("pending", "and nothing is lost");
 
         Db.Now += Duration.FromSeconds(20);
         await _sending.SendAsync();
         Twilio.Accepted.Count.ShouldBe(2, "one is tried");
         await _sending.HandOverAsync("cyd");
-        (await _sending.SendAsync()).ShouldBe(default, "that it was taken proves nothing yet");
+        (await _sending.SendAsync()).ShouldBe(0, "that it was taken proves nothing yet");
 
         await _sending.ReportAsync(Twilio.Accepted[1].Sid, "delivered", messageId: bob, attempt: 1);
         await _sending.SendUntilNothingWaitsAsync();

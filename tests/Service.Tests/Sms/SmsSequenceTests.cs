@@ -25,7 +25,7 @@ public sealed class SmsSequenceTests(PostgresServer server) : IAsyncLifetime
         (await Db.DispatchAsync()).Delivered.ShouldBe(3);
         var noon = Db.Now;
 
-        (await _sending.SendAsync()).Sent.ShouldBe(3);
+        (await _sending.SendAsync()).ShouldBe(3);
         _sending.Twilio.Accepted.Select(s => s.Body).ShouldBe(["1", "2", "3"]);
         _sending.Twilio.MostAtOnce(Sending.UsersNumber).ShouldBe(1);
 

@@ -258,7 +258,7 @@ public abstract class TwilioContract : IAsyncLifetime
         await SendAtAsync(provider, start + Duration.FromSeconds(2), Ann, "second");
         _twilio.Advance(_twilio.Accepted[0], "undelivered", 30003);
 
-        var list = await provider.ListAsync(Ann, start - Duration.FromDays(1), TestContext.Current.CancellationToken);
+        var list = await provider.ListAsync(Us, Ann, start - Duration.FromDays(1), TestContext.Current.CancellationToken);
 
         list.ShouldBe([
             new ListedSms(_twilio.Accepted[2].Sid, "second", start + Duration.FromSeconds(2), "queued", null),
@@ -275,7 +275,7 @@ public abstract class TwilioContract : IAsyncLifetime
         await SendAtAsync(provider, start + Duration.FromMilliseconds(900), Ann, "within");
 
         // Twilio shows 12:00:00 for what it took at 12:00:00.9.
-        var list = await provider.ListAsync(Ann, start + Duration.FromMilliseconds(800), TestContext.Current.CancellationToken);
+        var list = await provider.ListAsync(Us, Ann, start + Duration.FromMilliseconds(800), TestContext.Current.CancellationToken);
 
         list.Select(sms => sms.Body).ShouldBe(["within"]);
     }
@@ -289,7 +289,7 @@ public abstract class TwilioContract : IAsyncLifetime
             _twilio.Hold(Us, Ann, $"text {i}", start + Duration.FromMinutes(i));
         _twilio.MostPerPage = 2;
 
-        var list = await provider.ListAsync(Ann, start + Duration.FromMinutes(7), TestContext.Current.CancellationToken);
+        var list = await provider.ListAsync(Us, Ann, start + Duration.FromMinutes(7), TestContext.Current.CancellationToken);
 
         list.Select(sms => sms.Body).ShouldBe(["text 11", "text 10", "text 9", "text 8", "text 7"]);
         _twilio.Requests.Count(request => request.Method == "GET").ShouldBeInRange(3, 6);
@@ -302,7 +302,7 @@ public abstract class TwilioContract : IAsyncLifetime
         for (var i = 0; i <= TwilioList.MostMessages; i++)
             _twilio.Hold(Us, Ann, "text", Instant.FromUnixTimeSeconds(i));
 
-        await Should.ThrowAsync<SmsProviderException>(() => provider.ListAsync(Ann, Instant.FromUnixTimeSeconds(0), TestContext.Current.CancellationToken));
+        await Should.ThrowAsync<SmsProviderException>(() => provider.ListAsync(Us, Ann, Instant.FromUnixTimeSeconds(0), TestContext.Current.CancellationToken));
     }
 
     public static TheoryData<FakeAnswer, SmsFaultKind, string> NoList => new()
@@ -322,7 +322,7 @@ public abstract class TwilioContract : IAsyncLifetime
         _twilio.ListAnswer = answer;
 
         var fault = (await Should.ThrowAsync<SmsProviderException>(
-            () => provider.ListAsync(Ann, Instant.FromUnixTimeSeconds(0), TestContext.Current.CancellationToken))).Fault;
+            () => provider.ListAsync(Us, Ann, Instant.FromUnixTimeSeconds(0), TestContext.Current.CancellationToken))).Fault;
 
         fault.Kind.ShouldBe(kind);
         fault.Code.ShouldBe(code);
@@ -335,7 +335,7 @@ public abstract class TwilioContract : IAsyncLifetime
         _twilio.ListAnswer = new FakeAnswer.Hang();
 
         (await Should.ThrowAsync<SmsProviderException>(
-            () => provider.ListAsync(Ann, Instant.FromUnixTimeSeconds(0), TestContext.Current.CancellationToken)))
+            () => provider.ListAsync(Us, Ann, Instant.FromUnixTimeSeconds(0), TestContext.Current.CancellationToken)))
             .Fault.ShouldBe(TwilioErrors.Unreachable);
     }
 
@@ -348,7 +348,7 @@ public abstract class TwilioContract : IAsyncLifetime
         var since = SystemClock.Instance.GetCurrentInstant();
         await provider.SendAsync(Sms(), Yes(), TestContext.Current.CancellationToken);
 
-        var list = await provider.ListAsync(Ann, since, TestContext.Current.CancellationToken);
+        var list = await provider.ListAsync(Us, Ann, since, TestContext.Current.CancellationToken);
 
         SameText.Is(Sms().Body, list.ShouldHaveSingleItem().Body).ShouldBeTrue();
     }

@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Orchestrator.Service.Sms.Twilio;
@@ -25,7 +26,27 @@ public static class TwilioHttpClient
                 UseCookies = false,
                 ConnectTimeout = options.RequestTimeout.ToTimeSpan(),
                 PooledConnectionLifetime = TimeSpan.FromMinutes(5),
+                ConnectCallback = ConnectAsync,
             })
             .SetHandlerLifetime(Timeout.InfiniteTimeSpan);
+    }
+
+    /// <summary>
+    /// Connects as the framework does, but so that closing drops what was not delivered yet: the kernel would otherwise go on bringing a
+    /// request to Twilio, for minutes, after it has been given up.
+    /// </summary>
+    private static async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken cancellationToken)
+    {
+        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true, LingerState = new LingerOption(enable: true, seconds: 0) };
+        try
+        {
+            await socket.ConnectAsync(context.DnsEndPoint, cancellationToken);
+            return new NetworkStream(socket, ownsSocket: true);
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
     }
 }

@@ -15,7 +15,7 @@ public static class TwilioReplies
         >= 200 and < 300 when !string.IsNullOrEmpty(sid) => new SmsReply.Accepted(sid),
         >= 200 and < 300 => new SmsReply.Unknown("Twilio's answer could not be read."),
         // Whoever answers with a time-out of its own may have passed the request on.
-        >= 400 and < 500 and not 408 => new SmsReply.Refused(TwilioErrors.Classify(code, status), exchange.RetryAfter),
+        >= 400 and < 500 and not 408 => new SmsReply.Refused(TwilioErrors.Classify(code, status), status == 429 ? exchange.RetryAfter : null),
         _ => new SmsReply.Unknown(string.Create(CultureInfo.InvariantCulture, $"Twilio answered with status {status}.")),
     };
 

@@ -15,6 +15,9 @@ public sealed class TwilioSms(IHttpClientFactory clients, TwilioOptions options)
     private readonly string _messages = $"/2010-04-01/Accounts/{Uri.EscapeDataString(options.AccountSid)}/Messages.json";
 
     /// <inheritdoc/>
+    public SmsAccount Account { get; } = new(options.AccountSid, options.PhoneNumber);
+
+    /// <inheritdoc/>
     public async Task<SmsReply> SendAsync(OutgoingSms sms, LastLook lastLook, CancellationToken cancellationToken)
     {
         using var exchange = TwilioExchange.Begin(options.RequestTimeout, lastLook, cancellationToken);
@@ -32,9 +35,9 @@ public sealed class TwilioSms(IHttpClientFactory clients, TwilioOptions options)
     }
 
     /// <inheritdoc/>
-    public async Task<IReadOnlyList<ListedSms>> ListAsync(string recipient, Instant since, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<ListedSms>> ListAsync(string sender, string recipient, Instant since, CancellationToken cancellationToken)
     {
-        var query = $"{_messages}?To={Uri.EscapeDataString(recipient)}&From={Uri.EscapeDataString(options.PhoneNumber)}"
+        var query = $"{_messages}?To={Uri.EscapeDataString(recipient)}&From={Uri.EscapeDataString(sender)}"
             + $"&PageSize={TwilioList.PageSize.ToString(CultureInfo.InvariantCulture)}";
         var next = new Uri(options.BaseUrl, query);
         var list = new TwilioList(since);
