@@ -267,12 +267,12 @@ public sealed class UserStoreTests(PostgresServer server) : IAsyncLifetime
         await _db.ExecuteAsync(
             """
             INSERT INTO conversations (id, user_id, phone_number, status) VALUES
-              ('current', 'ann', '+15555550100', 'active'), ('done', 'ann', '+15555550100', 'completed'), ('other', 'ann', '+15555550199', 'active')
+              ('current', 'ann', '+15555550100', 'active'), ('done', 'ann', '+15555550100', 'completed'), ('other', 'ann', '+15555550199', 'active'), ('spelt', 'ann', '+1 (555) 555-0100', 'active')
             """);
 
         await PutAsync("ann", new() { PhoneNumber = "+12125550123" });
 
-        (await _db.QueryAsync<string>("SELECT phone_number FROM conversations ORDER BY id")).ShouldBe(["+12125550123", "+15555550100", "+15555550199"]);
+        (await _db.QueryAsync<string>("SELECT phone_number FROM conversations ORDER BY id")).ShouldBe(["+12125550123", "+15555550100", "+15555550199", "+12125550123"]);
     }
 
     [Fact]
