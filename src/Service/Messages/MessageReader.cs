@@ -54,7 +54,7 @@ public sealed class MessageReader(NpgsqlDataSource database, IdFormat ids, Setti
 
     /// <summary>Why nobody has tried to send a message that was handed over; null: it is simply not its turn.</summary>
     private string? WaitsFor(MessageRow row) =>
-        settings.Sms.Delivery == SmsDelivery.External ? Reasons.ExternalSender
+        settings.Sms.Delivery == SmsDelivery.External || row.IsLeftToOthers ? Reasons.ExternalSender
         : row.SendingStoppedBy is not null ? Reasons.SendingStopped
         : null;
 }

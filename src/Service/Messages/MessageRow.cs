@@ -71,6 +71,12 @@ internal sealed record MessageRow
 
     /// <summary>The fault that keeps anything from being sent; likewise.</summary>
     public string? SendingStoppedBy { get; init; }
+
+    /// <summary>Whether it was handed over before this service sent anything, so that whoever did sends it; likewise.</summary>
+    public bool IsLeftToOthers { get; init; }
+
+    /// <summary>When an SMS that something holds back is tried again or asked about; likewise.</summary>
+    public Instant? SmsNextLookAt { get; init; }
 }
 
 /// <summary>A row of LoadTrail.</summary>

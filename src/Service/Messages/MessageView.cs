@@ -103,6 +103,7 @@ public sealed record MessageView
             Status = row.SmsStatus,
             Code = row.SmsError,
             Reason = Reasons.SentenceOf(row.SmsError),
+            NextLookAt = row.SmsNextLookAt,
             Attempts = row.SmsAttempts ?? 0,
             SentAt = row.SmsSentAt,
             DeliveredAt = row.SmsDeliveredAt,
@@ -151,6 +152,9 @@ public sealed record SmsView
 
     /// <summary>The same in a sentence; null: none is known.</summary>
     public string? Reason { get; init; }
+
+    /// <summary>When it is tried again, or the provider is asked what became of it; null: nothing holds it back, it has ended, or it is in a list.</summary>
+    public Instant? NextLookAt { get; init; }
 
     /// <summary>How many requests were made to the provider.</summary>
     public required int Attempts { get; init; }

@@ -96,6 +96,30 @@ public sealed class SeeingTests(PostgresServer server) : IAsyncLifetime
         sms.Reason.ShouldNotBeNullOrWhiteSpace();
     }
 
+    [Fact]
+    public async Task An_SMS_that_waits_for_its_next_try_says_when_that_is()
+    {
+        var id = await _sending.HandOverAsync("ann");
+        _sending.Twilio.Next(new Orchestrator.Fakes.FakeAnswer.Refuse(400, 30001));
+        await _sending.SendAsync();
+
+        var message = await SeeAsync(id);
+
+        var due = await Db.SingleAsync<Instant>("SELECT due_at FROM sms_turns");
+        due.ShouldBeGreaterThan(Db.Now);
+        (message.Sms!.Status, message.Sms.Code, message.Sms.NextLookAt, message.Trail![^1].Until).ShouldBe(("pending", "30001", due, due));
+        (await ListAsync(new MessageFilter())).Messages.ShouldHaveSingleItem().Sms!.NextLookAt.ShouldBeNull();
+    }
+
+    [Fact]
+    public async Task What_was_handed_over_before_this_service_sent_anything_waits_for_whoever_sent_before()
+    {
+        var id = await _sending.HandOverAsync("ann");
+        await Db.ExecuteAsync("UPDATE sms_gate SET sends_from = 'infinity'");
+
+        (await SeeAsync(id)).Sms!.Code.ShouldBe("external_sender");
+    }
+
     [Theory]
     [InlineData(SmsDelivery.External, null, "external_sender")]
     [InlineData(SmsDelivery.Twilio, "20003", "sending_stopped")]
