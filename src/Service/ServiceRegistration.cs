@@ -68,6 +68,7 @@ public static class ServiceRegistration
     {
         services
             .AddSingleton<OptOuts>()
+            .AddSingleton<SmsLedger>()
             .AddSingleton<SmsReports>()
             .AddSingleton<InboundMessages>()
             .AddSingleton<TwilioRequests>()
@@ -83,7 +84,6 @@ public static class ServiceRegistration
             services.AddSingleton<ISmsProvider, TwilioSms>().AddTwilioHttpClient(settings.Twilio!);
 
         return services
-            .AddSingleton<SmsLedger>()
             .AddSingleton<SmsInquiry>()
             .AddSingleton<SmsSender>()
             .AddHostedService<SmsSenderLoop>();
