@@ -17,6 +17,9 @@ public sealed class MessageChanges(
     NpgsqlDataSource database, DatabaseClock clock, Recipients recipients, Dispatcher dispatcher, MessageReader reader, Settings settings,
     ILogger<MessageChanges> logger)
 {
+    /// <summary>How often other hands may end messages of its sequence in the middle of a change.</summary>
+    private const int MostAttempts = 3;
+
     /// <summary>Changes the message, or says why not; in the end all of it is changed or nothing.</summary>
     /// <param name="id">The message.</param>
     /// <param name="request">What is to change.</param>
@@ -30,31 +33,36 @@ public sealed class MessageChanges(
         if (request is { MessageData.Length: > Prompt.LongestMessage, HasContent: false })
             return (null, Problem.InvalidRequest("messageData", $"is more than a text message can be written from: at most {Prompt.LongestMessage} characters"));
 
-        Change? change;
-        Problem? problem;
-        try
+        for (var attempt = 1; ; attempt++)
         {
-            await using var turn = await UsersTurn.TakeAsync(database, id, cancellationToken);
-            if (turn is null)
+            Change? change;
+            Problem? problem;
+            try
+            {
+                await using var turn = await UsersTurn.TakeAsync(database, id, cancellationToken);
+                if (turn is null)
+                    return (null, Problem.MessageNotFound(id.ToString()));
+                (change, problem) = await ChangeAsync(turn, id, request, cancellationToken);
+            }
+            catch (PostgresException e) when (request.MessageData is not null && DatabaseErrors.IsRefusedData(e))
+            {
+                return (null, Problem.InvalidRequest("messageData", "holds a value that cannot be stored, such as a number beyond all bounds"));
+            }
+
+            if (problem is not null)
+                return (null, problem);
+            if (change is not null)
+            {
+                Log.MessageChanged(logger, id, change.UserId, string.Join(", ", request.Fields), change.Answer.ScheduledFor);
+                return (change.MayGoNow ? await DispatchAsync(change, cancellationToken) : change.Answer, null);
+            }
+
+            if (await reader.FindAsync(id, cancellationToken) is not { } late)
                 return (null, Problem.MessageNotFound(id.ToString()));
-            (change, problem) = await ChangeAsync(turn, id, request, cancellationToken);
+            // It may wait still, where another message of its sequence was ended by hand in the middle of this.
+            if (late.Status != "queued" || attempt == MostAttempts)
+                return (null, Problem.MessageNotChangeable(late.Status, MessageState.Of(late)));
         }
-        catch (PostgresException e) when (request.MessageData is not null && DatabaseErrors.IsRefusedData(e))
-        {
-            return (null, Problem.InvalidRequest("messageData", "holds a value that cannot be stored, such as a number beyond all bounds"));
-        }
-
-        if (problem is not null)
-            return (null, problem);
-        if (change is null)
-        {
-            return await reader.FindAsync(id, cancellationToken) is { } late
-                ? (null, Problem.MessageNotChangeable(late.Status, MessageState.Of(late)))
-                : (null, Problem.MessageNotFound(id.ToString()));
-        }
-
-        Log.MessageChanged(logger, id, change.UserId, string.Join(", ", request.Fields), change.Answer.ScheduledFor);
-        return (change.MayGoNow ? await DispatchAsync(change, cancellationToken) : change.Answer, null);
     }
 
     /// <summary>Changes in the user's turn; neither a change nor a problem where the message waits no more.</summary>

@@ -296,4 +296,22 @@ public sealed class ChangingTests(PostgresServer server) : IAsyncLifetime
         (await change).Problem!.Message.ShouldBeOfType<MessageState>().Status.ShouldBe("cancelled");
         (await TrailAsync(id)).ShouldBeEmpty();
     }
+
+    [Fact]
+    public async Task Where_another_message_of_its_sequence_is_ended_by_hand_in_the_middle_the_change_is_made_all_the_same()
+    {
+        var id = await ScheduleAsync(Some.Request("ann") with { Lane = Lane.High, Following = ["""{"content":"two"}"""] });
+        await using var connection = await _db.DataSource.OpenConnectionAsync(TestContext.Current.CancellationToken);
+        await using var byHand = await connection.BeginTransactionAsync(TestContext.Current.CancellationToken);
+        await Dapper.SqlMapper.ExecuteAsync(connection, "UPDATE message_queue SET status = 'cancelled' WHERE id <> @id", new { id });
+
+        var change = ChangeAsync(id, To(content: "New"));
+        await _db.UntilSomebodyWaitsForALockAsync();
+        await byHand.CommitAsync(TestContext.Current.CancellationToken);
+
+        ((await change).Status, (await change).Code).ShouldBe(("queued", "sequence_broken"));
+        (await _db.SingleAsync<string>("SELECT message_text(message_data) FROM message_queue WHERE id = @id", new { id })).ShouldBe("New");
+        await _db.DispatchAsync();
+        (await _db.StatusOfAsync(id)).ShouldBe("cancelled");
+    }
 }
