@@ -58,6 +58,9 @@ public sealed partial class FakeTwilio : IAsyncDisposable
     /// <summary>The most messages on one page of a list, whatever is asked for.</summary>
     public int MostPerPage { get; set; } = 1000;
 
+    /// <summary>How long after an SMS was taken the list shows it.</summary>
+    public Duration ListsAfter { get; set; }
+
     /// <summary>What to answer to a list; null: the list.</summary>
     public FakeAnswer? ListAnswer { get; set; }
 

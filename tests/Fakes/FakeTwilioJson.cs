@@ -33,6 +33,7 @@ public sealed partial class FakeTwilio
 
         var query = http.Request.Query;
         var found = Accepted.Reverse()
+            .Where(sms => sms.AcceptedAt + ListsAfter <= Clock.GetCurrentInstant())
             .Where(sms => query["To"].ToString() is var to && (to.Length == 0 || sms.To == to))
             .Where(sms => query["From"].ToString() is var from && (from.Length == 0 || sms.From == from))
             .ToList();

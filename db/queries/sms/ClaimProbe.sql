@@ -27,7 +27,7 @@ WITH gate AS MATERIALIZED (
     OR t.message_id = excluded.message_id AND t.requested_at IS NULL AND t.due_at <= @now
   RETURNING t.user_id
 ), paced AS (
-  UPDATE sms_gate g SET free_at = @now + interval '1 second' / @perSecond, stopped_until = @leaseEnd
+  UPDATE sms_gate g SET free_at = greatest(g.free_at, @now - interval '100 milliseconds') + interval '1 second' / @perSecond, stopped_until = @leaseEnd
   WHERE EXISTS (SELECT FROM claimed)
 )
 SELECT user_id::text FROM claimed

@@ -178,6 +178,53 @@ public sealed class InboundTests(PostgresServer server) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_number_that_has_a_new_owner_is_the_new_owners()
+    {
+        await _db.AddUsersAsync("old", "new");
+        await _db.ExecuteAsync(
+            """
+            UPDATE users SET phone_number = '+15555550777' WHERE id = 'old';
+            INSERT INTO conversations (id, user_id, phone_number, status) VALUES ('c1', 'old', '+15555550100', 'completed');
+            INSERT INTO sms_turns (user_id, last_sent_at) VALUES ('old', now())
+            """);
+
+        await ReceiveAsync("STOP");
+
+        (await _db.SingleAsync<string>("SELECT user_id FROM messages WHERE direction = 'inbound'")).ShouldBe("new");
+        (await IsOptedOutAsync("old")).ShouldBeFalse();
+    }
+
+    [Fact]
+    public async Task A_user_with_that_number_goes_before_one_with_a_conversation_of_that_number()
+    {
+        await _db.AddUsersAsync("talking", "owner");
+        await _db.ExecuteAsync(
+            """
+            UPDATE users SET phone_number = '+15555550777' WHERE id = 'talking';
+            INSERT INTO conversations (id, user_id, phone_number, status) VALUES ('c1', 'talking', '+15555550100', 'active');
+            INSERT INTO sms_turns (user_id, last_sent_at) VALUES ('talking', now())
+            """);
+
+        await ReceiveAsync("Hello");
+
+        (await _db.SingleAsync<string>("SELECT user_id FROM messages WHERE direction = 'inbound'")).ShouldBe("owner");
+    }
+
+    [Theory]
+    [InlineData("+1 (555) 555-0100")]
+    [InlineData("+1.555.555.0100")]
+    [InlineData("+1\u00A0555\u00A0555\u00A00100")]
+    public async Task A_number_is_known_however_it_was_written_down(string stored)
+    {
+        await _db.AddUsersAsync("ann");
+        await _db.ExecuteAsync("UPDATE users SET phone_number = @stored", new { stored });
+
+        await ReceiveAsync("Hello");
+
+        (await _db.SingleAsync<string>("SELECT user_id FROM messages WHERE direction = 'inbound'")).ShouldBe("ann");
+    }
+
+    [Fact]
     public async Task A_picture_without_words_is_stored_as_such()
     {
         await _db.AddUsersAsync("ann");

@@ -12,26 +12,32 @@ public sealed class Sending : IAsyncDisposable
 
     public const string UsersNumber = "+15555550100";
 
-    private readonly ServiceProvider _services;
+    private readonly List<ServiceProvider> _services = [];
 
     private Sending(TestDatabase db, FakeTwilio twilio)
     {
         (Db, Twilio) = (db, twilio);
-        var services = new ServiceCollection();
-        services.AddTwilioHttpClient(new TwilioOptions(twilio.AccountSid, twilio.AuthToken, ServiceNumber)
-        {
-            BaseUrl = twilio.BaseUrl,
-            PublicBaseUrl = new Uri("https://orchestrator.example"),
-            RequestTimeout = Duration.FromSeconds(1),
-        });
-        _services = services.AddSingleton<TwilioSms>().BuildServiceProvider();
+        Use(options => options);
     }
 
     public TestDatabase Db { get; }
 
     public FakeTwilio Twilio { get; }
 
-    public TwilioSms Provider => _services.GetRequiredService<TwilioSms>();
+    public TwilioSms Provider => _services[^1].GetRequiredService<TwilioSms>();
+
+    /// <summary>Reaches Twilio in another way from here on.</summary>
+    public void Use(Func<TwilioOptions, TwilioOptions> change)
+    {
+        var services = new ServiceCollection();
+        services.AddTwilioHttpClient(change(new TwilioOptions(Twilio.AccountSid, Twilio.AuthToken, ServiceNumber)
+        {
+            BaseUrl = Twilio.BaseUrl,
+            PublicBaseUrl = new Uri("https://orchestrator.example"),
+            RequestTimeout = Duration.FromSeconds(1),
+        }));
+        _services.Add(services.AddSingleton<TwilioSms>().BuildServiceProvider());
+    }
 
     public static async Task<Sending> CreateAsync(PostgresServer server)
     {
@@ -106,7 +112,8 @@ public sealed class Sending : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        await _services.DisposeAsync();
+        foreach (var services in _services)
+            await services.DisposeAsync();
         await Twilio.DisposeAsync();
         await Db.DisposeAsync();
     }

@@ -1,4 +1,6 @@
+using Npgsql;
 using Orchestrator.Fakes;
+using Orchestrator.Service.Sms;
 
 namespace Orchestrator.Service.Tests.Sms;
 
@@ -92,6 +94,66 @@ public sealed class SmsReportTests(PostgresServer server) : IAsyncLifetime
         await _sending.SendUntilNothingWaitsAsync();
         Twilio.Accepted.Count.ShouldBe(1);
         (await _sending.StatusOfAsync(id)).ShouldBe("delivered");
+    }
+
+    [Fact]
+    public async Task What_another_program_has_sent_is_that_programs_to_send_again()
+    {
+        await Db.AddUsersAsync("ann");
+        var id = await _sending.HandOverAsync("ann");
+        await Db.ExecuteAsync("UPDATE messages SET status = 'sent', twilio_message_sid = 'SMtheirs'");
+
+        await _sending.ReportAsync("SMtheirs", "undelivered", 30003);
+        (await _sending.StatusOfAsync(id), await _sending.ErrorOfAsync(id)).ShouldBe(("undelivered", "30003"));
+
+        await Db.ExecuteAsync("UPDATE messages SET status = 'sent'");
+        await _sending.ReportAsync("SMtheirs", "undelivered", 30034);
+        (await _sending.StatusOfAsync(id)).ShouldBe("undelivered");
+        (await Db.SingleAsync<string?>("SELECT stopped_by FROM sms_gate")).ShouldBeNull();
+    }
+
+    [Fact]
+    public async Task Where_another_program_sends_by_now_a_failure_is_recorded_and_left_to_it()
+    {
+        var (id, sid) = await SentAsync();
+        Db.Settings = Db.Settings with { Sms = Db.Settings.Sms with { Delivery = SmsDelivery.External } };
+
+        await _sending.ReportAsync(sid, "undelivered", 30003, id, 1);
+
+        (await _sending.StatusOfAsync(id)).ShouldBe("undelivered");
+    }
+
+    [Fact]
+    public async Task Somebody_whom_a_report_tells_to_have_opted_out_is_opted_out_though_the_report_cannot_be_recorded()
+    {
+        var (id, sid) = await SentAsync();
+        await Db.ExecuteAsync("ALTER TABLE agent_actions_log ADD CHECK (action_type <> 'sms_failed')");
+
+        await Should.ThrowAsync<PostgresException>(() => _sending.ReportAsync(sid, "failed", 21610, id, 1));
+
+        (await Db.SingleAsync<bool>("SELECT opted_out FROM users WHERE id = 'ann'")).ShouldBeTrue();
+        await Db.ExecuteAsync("ALTER TABLE agent_actions_log DROP CONSTRAINT agent_actions_log_action_type_check");
+        await _sending.ReportAsync(sid, "failed", 21610, id, 1);
+        (await _sending.StatusOfAsync(id)).ShouldBe("failed");
+    }
+
+    [Theory]
+    [InlineData("delivered", null, "delivered")]
+    [InlineData("undelivered", 30003, "pending")]
+    [InlineData("undelivered", 30005, "undelivered")]
+    public async Task A_report_about_a_user_who_is_gone_is_recorded_all_the_same(string reported, int? code, string status)
+    {
+        var (id, sid) = await SentAsync();
+        await Db.ExecuteAsync(
+            """
+            UPDATE agent_actions_log SET user_id = NULL;
+            ALTER TABLE agent_actions_log ADD FOREIGN KEY (user_id) REFERENCES users (id);
+            DELETE FROM users WHERE id = 'ann'
+            """);
+
+        await _sending.ReportAsync(sid, reported, code, id, 1);
+
+        (await _sending.StatusOfAsync(id)).ShouldBe(status);
     }
 
     [Fact]

@@ -288,6 +288,33 @@ public sealed class SmsSenderTests(PostgresServer server) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_number_is_dialled_without_what_people_write_between_its_digits()
+    {
+        await Db.AddUsersAsync("ann");
+        await Db.ExecuteAsync("UPDATE users SET phone_number = '+1 (555) 555-0100'");
+        await _sending.HandOverAsync("ann");
+        await _sending.SendAsync();
+
+        Twilio.Accepted.ShouldHaveSingleItem().To.ShouldBe(Sending.UsersNumber);
+    }
+
+    [Fact]
+    public async Task This_service_sends_what_is_handed_over_from_the_first_time_on_that_it_is_told_to_send()
+    {
+        await Db.ExecuteAsync("UPDATE sms_gate SET sends_from = 'infinity'");
+        await Db.AddUsersAsync("ann", "bob");
+        await _sending.HandOverAsync("ann", "while another program sent");
+        Db.Now += Duration.FromDays(7);
+        await Db.NewLedger().BeginSendingAsync(TestContext.Current.CancellationToken);
+        await _sending.HandOverAsync("bob", "since then");
+        Db.Now += Duration.FromDays(1);
+        await Db.NewLedger().BeginSendingAsync(TestContext.Current.CancellationToken);
+        await _sending.SendAsync();
+
+        Twilio.Accepted.Select(sms => sms.Body).ShouldBe(["since then"], "a restart changes nothing");
+    }
+
+    [Fact]
     public async Task Rows_that_were_pending_before_this_service_sent_are_left_alone()
     {
         await Db.AddUsersAsync("ann");
