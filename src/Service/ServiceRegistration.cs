@@ -38,6 +38,7 @@ public static class ServiceRegistration
             .AddSingleton<Dispatcher>()
             .AddSingleton<QueueTick>()
             .AddSingleton<Scheduler>()
+            .AddSingleton<BatchScheduler>()
             .AddSingleton<ApiKeys>()
             .AddSingleton<Requests>()
             .AddSingleton<SchedulingEndpoint>()

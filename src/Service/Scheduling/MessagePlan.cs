@@ -20,6 +20,12 @@ internal sealed record MessagePlan
     /// <summary>What the caller is told, before any dispatch.</summary>
     public required ScheduleAnswer Answer { get; init; }
 
+    /// <summary>The same as it is kept: whatever an urgent message may come to, it is queued first.</summary>
+    public ScheduleAnswer AnswerOnceStored => Answer with { Status = "queued" };
+
+    /// <summary>The same where nothing is stored.</summary>
+    public ScheduleAnswer AnswerOfDryRun => Answer with { MessageId = null, MessageIds = null, DryRun = true };
+
     /// <summary>The sequence of the new messages; null: none.</summary>
     public Guid? SequenceId { get; init; }
 
@@ -31,10 +37,20 @@ internal sealed record MessagePlan
     /// <param name="context">What is known of its user.</param>
     /// <param name="recipients">Reads the user as the rules see them.</param>
     /// <param name="settings">The rules.</param>
-    public static MessagePlan Make(ScheduleRequest request, SchedulingContext context, Recipients recipients, Settings settings)
+    public static MessagePlan Make(ScheduleRequest request, SchedulingContext context, Recipients recipients, Settings settings) => Make(
+        request, context, NewIds(1 + (request.Following?.Count ?? 0)),
+        new FreeSlots(context, Remaining(request, context), recipients, settings), settings);
+
+    /// <summary>The same, behind earlier messages of the same request too.</summary>
+    /// <param name="request">The request, with ids as the database spells them.</param>
+    /// <param name="context">What is known of its user.</param>
+    /// <param name="ids">The ids of the new messages, ascending.</param>
+    /// <param name="slots">The user's slots; the message takes its own.</param>
+    /// <param name="settings">The rules.</param>
+    public static MessagePlan Make(
+        ScheduleRequest request, SchedulingContext context, IReadOnlyList<Guid> ids, FreeSlots slots, Settings settings)
     {
         var now = context.Now;
-        Guid[] ids = [.. Enumerable.Range(0, 1 + (request.Following?.Count ?? 0)).Select(_ => Guid.CreateVersion7()).Order()];
         var message = new QueuedMessage
         {
             Id = ids[0],
@@ -52,19 +68,13 @@ internal sealed record MessagePlan
         Guid? sequenceId = request.Sequence is null && request.Following is null ? null
             : context.Sequence.Count > 0 ? context.Sequence[0].SequenceId : Guid.CreateVersion7();
 
-        var waiting = Remaining(request, context);
-        var recipient = recipients.Create(context.User!, context.Budgets, HasHigherLane(waiting, now));
         if (message is { Lane: >= Lane.Medium, CanDelay: true, CompleteBy: null })
         {
-            var hours = context.BestHours.Count > 0 ? context.BestHours : BestTime.LearnHours(context.Inbound, recipient.Zone);
-            message = message with { BestAt = BestTime.Choose(message.EligibleAt, hours, recipient, settings.Rules) };
+            var hours = context.BestHours.Count > 0 ? context.BestHours : BestTime.LearnHours(context.Inbound, slots.Recipient.Zone);
+            message = message with { BestAt = BestTime.Choose(message.EligibleAt, hours, slots.Recipient, settings.Rules) };
         }
 
-        var policy = new DeliveryPolicy(recipient, settings.Rules, context.HigherLanesDue);
-        foreach (var before in DeliveryPolicy.Order(ClaimedSequence.TogetherIn(waiting, hasModel: settings.Model is not null).Where(m => m.Lane <= message.Lane), now, settings.Rules))
-            policy.Reserve(before, now);
-
-        var decision = policy.Decide(message, now);
+        var decision = slots.Take(message);
         var answer = decision switch
         {
             Decision.Defer defer => ScheduleAnswer.From(ids[0], "queued", defer.Until, defer.By.Code()),
@@ -83,6 +93,9 @@ internal sealed record MessagePlan
         };
     }
 
+    /// <summary>New ids, ascending: of messages with one time of creation, the lower id goes first.</summary>
+    public static Guid[] NewIds(int count) => [.. Enumerable.Range(0, count).Select(_ => Guid.CreateVersion7()).Order()];
+
     /// <summary>The sequence with the new message in its place.</summary>
     private static QueuedMessage AsOne(
         QueuedMessage message, SequencePlace place, SchedulingContext context, DeliveryRules rules, bool hasModel)
@@ -100,7 +113,4 @@ internal sealed record MessagePlan
         var goes = superseded.Select(m => m.SequenceId).Append(own).Where(id => id is not null).ToHashSet();
         return [.. context.Waiting.Except(superseded).Where(m => !goes.Contains(m.SequenceId))];
     }
-
-    private static bool HasHigherLane(IEnumerable<ClaimedMessage> waiting, Instant now) => waiting.Any(m =>
-        m.Priority != Lane.Low.Name() && (m.NotBefore is null || m.NotBefore <= now) && m.Reason != Hold.SequenceUnfinished.Code());
 }
