@@ -94,7 +94,7 @@ public sealed class BatchScheduler(
         }
         catch (Exception e) when (DatabaseErrors.MayBeAboutTheData(e))
         {
-            Log.BatchRefused(logger, entries.Count, DatabaseErrors.Describe(e));
+            Log.BatchNotStored(logger, entries.Count, DatabaseErrors.Describe(e));
         }
 
         if (entries.Count == 1)

@@ -1,4 +1,3 @@
-using NodaTime;
 using Orchestrator.Core;
 using Orchestrator.Service.Configuration;
 using Orchestrator.Service.Dispatch;

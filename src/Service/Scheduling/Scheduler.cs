@@ -7,7 +7,6 @@ using Orchestrator.Service.Configuration;
 using Orchestrator.Service.Dispatch;
 using Orchestrator.Service.Http;
 using Orchestrator.Service.Postgres;
-using Orchestrator.Service.Rendering;
 
 namespace Orchestrator.Service.Scheduling;
 

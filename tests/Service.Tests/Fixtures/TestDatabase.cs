@@ -40,6 +40,9 @@ public sealed class TestDatabase : IAsyncDisposable
     public Scheduler NewScheduler(Dispatcher? dispatcher = null) => new(
         DataSource, Clock, new IdFormat(), NewRecipients(), dispatcher ?? NewDispatcher(), Settings, Loggers.CreateLogger<Scheduler>());
 
+    public BatchScheduler NewBatchScheduler() => new(
+        DataSource, Clock, new IdFormat(), NewRecipients(), NewScheduler(), Settings, Loggers.CreateLogger<BatchScheduler>());
+
     /// <summary>Another instance's sender.</summary>
     internal SmsSender NewSender(ISmsProvider provider) => new(
         NewLedger(), provider, NewOptOuts(), Settings, Loggers.CreateLogger<SmsSender>());
@@ -102,6 +105,10 @@ public sealed class TestDatabase : IAsyncDisposable
     /// <summary>Schedules as the endpoint does, and expects to be answered.</summary>
     public async Task<ScheduleOutcome> ScheduleAsync(ScheduleRequest request, string? key = null, bool dryRun = false) =>
         await NewScheduler().ScheduleAsync(request, key, dryRun, TestContext.Current.CancellationToken);
+
+    /// <summary>Schedules many as the endpoint does.</summary>
+    public Task<IReadOnlyList<ScheduleOutcome>> ScheduleManyAsync(IReadOnlyList<BatchItem> items, bool dryRun = false) =>
+        NewBatchScheduler().ScheduleAsync(items, dryRun, TestContext.Current.CancellationToken);
 
     public async Task<int> ExecuteAsync(string sql, object? parameters = null)
     {
