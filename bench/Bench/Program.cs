@@ -14,6 +14,7 @@ var parts = new Dictionary<string, Func<Server, Options, Task<IReadOnlyList<Figu
     ["drain"] = Drain.RunAsync,
     ["drain-future"] = Drain.RunWithWaitingAsync,
     ["enqueue"] = Enqueue.RunAsync,
+    ["enqueue-many"] = EnqueueMany.RunAsync,
     ["idle-tick"] = IdleTick.RunAsync,
     ["one-heavy-user"] = OneHeavyUser.RunAsync,
     ["health"] = Health.RunAsync,

@@ -124,8 +124,8 @@ public static class Reasons
     };
 
     /// <summary>The sentence of any code; null for a null or unknown one, and for a delivery, which needs none.</summary>
-    public static string? SentenceOf(string? code) =>
-        Enum.GetValues<Hold>().Where(hold => hold.Code() == code).Select(Sentence)
+    public static string? SentenceOf(string? code) => code is null ? null
+        : Enum.GetValues<Hold>().Where(hold => hold.Code() == code).Select(Sentence)
             .Concat(Enum.GetValues<Failure>().Where(failure => failure.Code() == code).Select(Sentence))
             .FirstOrDefault() ?? code switch
             {

@@ -66,6 +66,12 @@ internal static partial class Log
     [LoggerMessage(17, LogLevel.Error, "Request {Method} {Path} failed")]
     public static partial void RequestFailed(ILogger logger, Exception exception, string method, string path);
 
+    [LoggerMessage(25, LogLevel.Error, "A message of a batch could not be scheduled")]
+    public static partial void ItemFailed(ILogger logger, Exception exception);
+
+    [LoggerMessage(26, LogLevel.Warning, "{Count} messages cannot be stored together ({Fault}); trying them in parts")]
+    public static partial void BatchNotStored(ILogger logger, int count, string fault);
+
     [LoggerMessage(18, LogLevel.Warning, "Urgent message {MessageId} is stored but could not be dispatched at once; the next dispatch takes it")]
     public static partial void UrgentLeftToNextDispatch(ILogger logger, Exception exception, Guid messageId);
 

@@ -45,6 +45,7 @@ public static class ServiceRegistration
             .AddSingleton<MessageCancellation>()
             .AddSingleton<UserStore>()
             .AddSingleton<UserReports>()
+            .AddSingleton<BatchScheduler>()
             .AddSingleton<ApiKeys>()
             .AddSingleton<RequestLimits>()
             .AddSingleton<Requests>()

@@ -36,6 +36,8 @@ internal sealed class HttpLoad(IPEndPoint endpoint, Func<byte[]> request)
             var length = 0;
             while (!IsWhole(buffer.AsSpan(0, length)))
             {
+                if (length == buffer.Length)
+                    Array.Resize(ref buffer, 2 * length);
                 var read = await socket.ReceiveAsync(buffer.AsMemory(length));
                 if (read == 0)
                     throw new InvalidOperationException("The connection was closed in mid-answer.");

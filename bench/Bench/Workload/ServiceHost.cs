@@ -40,6 +40,8 @@ internal sealed class ServiceHost : IAsyncDisposable
             endpoint.ScheduleAsync(request, cancellationToken));
         application.MapGet("/health", (HealthEndpoint endpoint, HttpRequest request, CancellationToken cancellationToken) =>
             endpoint.CheckAsync(request, cancellationToken));
+        application.MapPost("/schedule-messages", (SchedulingEndpoint endpoint, HttpRequest request, CancellationToken cancellationToken) =>
+            endpoint.ScheduleManyAsync(request, cancellationToken));
         await application.StartAsync();
         await application.Services.GetRequiredService<DatabaseReadiness>().WhenReadyAsync(CancellationToken.None);
         return new ServiceHost(application);

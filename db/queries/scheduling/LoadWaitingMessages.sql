@@ -1,7 +1,13 @@
--- The messages of one user that go before a new one of the given lanes, to tell the slot that is left for it.
-SELECT w.id, w.user_id::text, w.priority, w.created_at, plain_time(w.scheduled_for) AS scheduled_for, w.not_before, w.expires_at, w.can_delay,
-  w.best_at, w.conversation_context_id::text AS conversation_id, w.reason, w.requires_fresh_context, w.has_content, w.sequence_id, w.topic
-FROM waiting_messages w
-WHERE w.user_id = @userId::external_id AND w.priority = ANY (@lanes)
-ORDER BY w.scheduled_for
-LIMIT @limit
+-- The messages of each user that go before new ones, down to the worst lane of these, to tell the slots that are left for them.
+SELECT waiting.*
+FROM unnest(@userIds::text[], @worstLanes::text[]) AS wanted (id, worst_lane)
+CROSS JOIN LATERAL (
+  SELECT w.id, w.user_id::text, w.priority, w.created_at, plain_time(w.scheduled_for) AS scheduled_for, w.not_before, w.expires_at, w.can_delay,
+    w.best_at, w.conversation_context_id::text AS conversation_id, w.reason, w.requires_fresh_context, w.has_content, w.sequence_id, w.topic
+  FROM waiting_messages w
+  WHERE w.user_id = wanted.id::external_id
+    AND array_position(ARRAY['urgent', 'high', 'medium', 'low'], w.priority::text)
+      <= array_position(ARRAY['urgent', 'high', 'medium', 'low'], wanted.worst_lane)
+  ORDER BY w.scheduled_for
+  LIMIT @limit
+) AS waiting

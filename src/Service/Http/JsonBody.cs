@@ -9,20 +9,25 @@ internal static class JsonBody
     /// <summary>The largest body taken, in bytes: 256 KiB.</summary>
     public const int MostBytes = 256 * 1024;
 
-    // A field that comes twice is a mistake of the caller's: whichever value was meant, the other would be lost.
-    private static readonly JsonDocumentOptions Options = new() { MaxDepth = 64, AllowDuplicateProperties = false };
+    private const int MostDepth = 64;
 
     /// <summary>The body; or the problem, and then the body is undefined.</summary>
-    public static async Task<(JsonElement Body, Problem? Problem)> ReadAsync(HttpRequest request, CancellationToken cancellationToken)
+    /// <param name="request">The request.</param>
+    /// <param name="cancellationToken">Ends the wait for the body.</param>
+    /// <param name="mostBytes">The largest body taken, in bytes.</param>
+    /// <param name="wrappedIn">How many levels deeper than in other bodies the values may be nested.</param>
+    public static async Task<(JsonElement Body, Problem? Problem)> ReadAsync(
+        HttpRequest request, CancellationToken cancellationToken, int mostBytes = MostBytes, int wrappedIn = 0)
     {
         if (!IsJson(request))
             return (default, Problem.UnsupportedMediaType());
-        if (request.ContentLength > MostBytes || await ReadBytesAsync(request.Body, cancellationToken) is not { } bytes)
-            return (default, Problem.BodyTooLarge(MostBytes));
+        if (request.ContentLength > mostBytes || await ReadBytesAsync(request.Body, mostBytes, cancellationToken) is not { } bytes)
+            return (default, Problem.BodyTooLarge(mostBytes));
 
         try
         {
-            using var document = JsonDocument.Parse(bytes, Options);
+            // A field that comes twice is a mistake of the caller's: whichever value was meant, the other would be lost.
+            using var document = JsonDocument.Parse(bytes, new JsonDocumentOptions { MaxDepth = MostDepth + wrappedIn, AllowDuplicateProperties = false });
             return document.RootElement.ValueKind == JsonValueKind.Object
                 ? (document.RootElement.Clone(), null)
                 : (default, Problem.MalformedJson("It must be a JSON object."));
@@ -45,13 +50,13 @@ internal static class JsonBody
         && (!type.Charset.HasValue || type.Charset.Equals("utf-8", StringComparison.OrdinalIgnoreCase));
 
     /// <summary>The whole body; null where it is larger than taken.</summary>
-    private static async Task<ReadOnlyMemory<byte>?> ReadBytesAsync(Stream body, CancellationToken cancellationToken)
+    private static async Task<ReadOnlyMemory<byte>?> ReadBytesAsync(Stream body, int mostBytes, CancellationToken cancellationToken)
     {
         using var buffer = new MemoryStream();
         var chunk = new byte[16 * 1024];
         while (await body.ReadAsync(chunk, cancellationToken) is > 0 and var read)
         {
-            if (buffer.Length + read > MostBytes)
+            if (buffer.Length + read > mostBytes)
                 return null;
             buffer.Write(chunk, 0, read);
         }

@@ -3,10 +3,11 @@ using Orchestrator.Service.Scheduling;
 
 namespace Orchestrator.Service.Http;
 
-/// <summary><c>POST /schedule-message</c>.</summary>
-public sealed class SchedulingEndpoint(Requests requests, Scheduler scheduler)
+/// <summary><c>POST /schedule-message</c> and <c>POST /schedule-messages</c>.</summary>
+public sealed class SchedulingEndpoint(Requests requests, Scheduler scheduler, BatchScheduler batchScheduler)
 {
-    private const int LongestKey = 255;
+    /// <summary>The largest body with many messages, in bytes: 4 MiB.</summary>
+    private const int MostBytesOfMany = 4 * 1024 * 1024;
 
     /// <summary>Reads the request, queues the message, and answers.</summary>
     public Task<IResult> ScheduleAsync(HttpRequest request, CancellationToken cancellationToken) =>
@@ -19,7 +20,7 @@ public sealed class SchedulingEndpoint(Requests requests, Scheduler scheduler)
             if (read is null)
                 return Problem.InvalidRequest(faults).ToResult();
             if (!TryReadKey(request, out var key))
-                return Problem.InvalidRequest("Idempotency-Key", $"must be 1 to {LongestKey} printable characters, sent once").ToResult();
+                return Problem.InvalidRequest("Idempotency-Key", $"must be 1 to {Admission.LongestKey} printable characters, sent once").ToResult();
             if (!TryReadDryRun(request, out var dryRun))
                 return Problem.InvalidRequest("dryRun", "must be true or false").ToResult();
 
@@ -32,6 +33,24 @@ public sealed class SchedulingEndpoint(Requests requests, Scheduler scheduler)
             };
         });
 
+    /// <summary>Reads the requests, queues the messages, and answers for each.</summary>
+    public Task<IResult> ScheduleManyAsync(HttpRequest request, CancellationToken cancellationToken) =>
+        requests.HandleAsync(request, async caller =>
+        {
+            var (body, unreadable) = await JsonBody.ReadAsync(request, cancellationToken, MostBytesOfMany, wrappedIn: 2);
+            if (unreadable is not null)
+                return unreadable.ToResult();
+            var (items, faults) = BatchRequestReader.Read(body);
+            if (items is null)
+                return Problem.InvalidRequest(faults).ToResult();
+            if (request.Headers.ContainsKey("Idempotency-Key"))
+                return Problem.InvalidRequest("Idempotency-Key", "is not taken for many messages at once: give each message an idempotencyKey of its own").ToResult();
+            if (!TryReadDryRun(request, out var dryRun))
+                return Problem.InvalidRequest("dryRun", "must be true or false").ToResult();
+
+            return BatchAnswer.ToResult(await batchScheduler.ScheduleAsync([.. items.Select(item => item.By(caller.Name))], dryRun, cancellationToken));
+        });
+
     private static IResult Json(ScheduleOutcome.Answered answer) => Results.Text(answer.Json, "application/json");
 
     private static bool TryReadKey(HttpRequest request, out string? key)
@@ -39,7 +58,7 @@ public sealed class SchedulingEndpoint(Requests requests, Scheduler scheduler)
         key = null;
         if (!request.Headers.TryGetValue("Idempotency-Key", out var values))
             return true;
-        if (values is not [{ Length: >= 1 and <= LongestKey } value] || value.Any(char.IsControl) || string.IsNullOrWhiteSpace(value))
+        if (values is not [{ } value] || !Admission.IsKey(value))
             return false;
         key = value;
         return true;

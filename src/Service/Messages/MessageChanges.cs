@@ -85,7 +85,7 @@ public sealed class MessageChanges(
         var asOne = message.SequenceId is null ? AsQueued(sequence.Waiting[0]) : sequence.State.AsOne([.. sequence.Waiting.Select(AsQueued)], settings.Rules);
         var waiting = context.Waiting.Where(m => m.Id != id && (message.SequenceId is null || m.SequenceId != message.SequenceId)).ToList();
         // Found anew, where it still counts.
-        (asOne, var decision) = MessagePlan.Foresee(asOne with { BestAt = null }, waiting, keepsItsPlace: true, context, recipients, settings);
+        (asOne, var decision) = MessagePlan.Foresee(asOne with { BestAt = null }, waiting, context, recipients, settings);
         var answer = MessagePlan.AnswerFor(id, decision, context.Now);
         var hold = (decision as Decision.Defer)?.By;
 

@@ -1,4 +1,3 @@
-using NodaTime;
 using Orchestrator.Core;
 using Orchestrator.Service.Configuration;
 using Orchestrator.Service.Dispatch;
@@ -20,6 +19,12 @@ internal sealed record MessagePlan
     /// <summary>What the caller is told, before any dispatch.</summary>
     public required ScheduleAnswer Answer { get; init; }
 
+    /// <summary>The same as it is kept: whatever an urgent message may come to, it is queued first.</summary>
+    public ScheduleAnswer AnswerOnceStored => Answer with { Status = "queued" };
+
+    /// <summary>The same where nothing is stored.</summary>
+    public ScheduleAnswer AnswerOfDryRun => Answer with { MessageId = null, MessageIds = null, DryRun = true };
+
     /// <summary>The sequence of the new messages; null: none.</summary>
     public Guid? SequenceId { get; init; }
 
@@ -31,10 +36,20 @@ internal sealed record MessagePlan
     /// <param name="context">What is known of its user.</param>
     /// <param name="recipients">Reads the user as the rules see them.</param>
     /// <param name="settings">The rules.</param>
-    public static MessagePlan Make(ScheduleRequest request, SchedulingContext context, Recipients recipients, Settings settings)
+    public static MessagePlan Make(ScheduleRequest request, SchedulingContext context, Recipients recipients, Settings settings) => Make(
+        request, context, NewIds(1 + (request.Following?.Count ?? 0)),
+        new FreeSlots(context, Remaining(request, context), recipients, settings), settings);
+
+    /// <summary>The same, behind earlier messages of the same request too.</summary>
+    /// <param name="request">The request, with ids as the database spells them.</param>
+    /// <param name="context">What is known of its user.</param>
+    /// <param name="ids">The ids of the new messages, ascending.</param>
+    /// <param name="slots">The user's slots; the message takes its own.</param>
+    /// <param name="settings">The rules.</param>
+    public static MessagePlan Make(
+        ScheduleRequest request, SchedulingContext context, IReadOnlyList<Guid> ids, FreeSlots slots, Settings settings)
     {
         var now = context.Now;
-        Guid[] ids = [.. Enumerable.Range(0, 1 + (request.Following?.Count ?? 0)).Select(_ => Guid.CreateVersion7()).Order()];
         var message = new QueuedMessage
         {
             Id = ids[0],
@@ -52,7 +67,8 @@ internal sealed record MessagePlan
         Guid? sequenceId = request.Sequence is null && request.Following is null ? null
             : context.Sequence.Count > 0 ? context.Sequence[0].SequenceId : Guid.CreateVersion7();
 
-        (message, var decision) = Foresee(message, Remaining(request, context), keepsItsPlace: false, context, recipients, settings);
+        message = WithBestTime(message, context, slots.Recipient, settings.Rules);
+        var decision = slots.Take(message);
         var answer = AnswerFor(ids[0], decision, context.Now);
         if (decision is Decision.Deliver && message.Lane == Lane.Urgent)
             answer = answer with { Status = "sent" };
@@ -66,33 +82,21 @@ internal sealed record MessagePlan
         };
     }
 
-    /// <summary>Decides a message, or a sequence as one, as a dispatch would now, and finds its best time.</summary>
-    /// <param name="message">The message.</param>
+    /// <summary>New ids, ascending: of messages with one time of creation, the lower id goes first.</summary>
+    public static Guid[] NewIds(int count) => [.. Enumerable.Range(0, count).Select(_ => Guid.CreateVersion7()).Order()];
+
+    /// <summary>Decides anew a message that waits, or a sequence as one, as a dispatch would now, and finds its best time.</summary>
+    /// <param name="message">The message; it has waited already, and goes before what has waited for less.</param>
     /// <param name="waiting">What else waits for its user in its lane and in those above.</param>
-    /// <param name="keepsItsPlace">Whether it has waited already, and goes before what has waited for less; a new one goes last.</param>
     /// <param name="context">What is known of its user, who exists.</param>
     /// <param name="recipients">Reads the user as the rules see them.</param>
     /// <param name="settings">The rules.</param>
     public static (QueuedMessage Message, Decision Decision) Foresee(
-        QueuedMessage message, IReadOnlyCollection<ClaimedMessage> waiting, bool keepsItsPlace, SchedulingContext context, Recipients recipients,
-        Settings settings)
+        QueuedMessage message, IReadOnlyList<ClaimedMessage> waiting, SchedulingContext context, Recipients recipients, Settings settings)
     {
-        var (now, rules) = (context.Now, settings.Rules);
-        var recipient = recipients.Create(context.User!, context.Budgets, HasHigherLane(waiting, now));
-        if (message is { Lane: >= Lane.Medium, CanDelay: true, CompleteBy: null })
-        {
-            var hours = context.BestHours.Count > 0 ? context.BestHours : BestTime.LearnHours(context.Inbound, recipient.Zone);
-            message = message with { BestAt = BestTime.Choose(message.EligibleAt, hours, recipient, rules) };
-        }
-
-        var others = ClaimedSequence.TogetherIn(waiting, hasModel: settings.Model is not null);
-        var before = keepsItsPlace
-            ? DeliveryPolicy.Order(others.Append(message), now, rules).TakeWhile(m => m.Id != message.Id)
-            : DeliveryPolicy.Order(others.Where(m => m.Lane <= message.Lane), now, rules);
-        var policy = new DeliveryPolicy(recipient, rules, context.HigherLanesDue);
-        foreach (var other in before)
-            policy.Reserve(other, now);
-        return (message, policy.Decide(message, now));
+        var slots = new FreeSlots(context, waiting, recipients, settings);
+        message = WithBestTime(message, context, slots.Recipient, settings.Rules);
+        return (message, slots.Place(message));
     }
 
     /// <summary>What a caller is told of a waiting message, before any dispatch.</summary>
@@ -105,6 +109,14 @@ internal sealed record MessagePlan
         Decision.Cancel => ScheduleAnswer.From(id, "queued", now, Reasons.SequenceBroken),
         _ => ScheduleAnswer.From(id, "queued", now, null),
     };
+
+    private static QueuedMessage WithBestTime(QueuedMessage message, SchedulingContext context, Recipient recipient, DeliveryRules rules)
+    {
+        if (message is not { Lane: >= Lane.Medium, CanDelay: true, CompleteBy: null })
+            return message;
+        var hours = context.BestHours.Count > 0 ? context.BestHours : BestTime.LearnHours(context.Inbound, recipient.Zone);
+        return message with { BestAt = BestTime.Choose(message.EligibleAt, hours, recipient, rules) };
+    }
 
     /// <summary>The sequence with the new message in its place.</summary>
     private static QueuedMessage AsOne(
@@ -123,7 +135,4 @@ internal sealed record MessagePlan
         var goes = superseded.Select(m => m.SequenceId).Append(own).Where(id => id is not null).ToHashSet();
         return [.. context.Waiting.Except(superseded).Where(m => !goes.Contains(m.SequenceId))];
     }
-
-    private static bool HasHigherLane(IEnumerable<ClaimedMessage> waiting, Instant now) => waiting.Any(m =>
-        m.Priority != Lane.Low.Name() && (m.NotBefore is null || m.NotBefore <= now) && m.Reason != Hold.SequenceUnfinished.Code());
 }

@@ -19,9 +19,11 @@ internal static class ScheduleRequestReader
     private static readonly Instant Latest = Instant.FromUtc(2200, 1, 1, 0, 0);
 
     /// <summary>The request; or the faults by field, and then the request is null.</summary>
-    public static (ScheduleRequest? Request, IReadOnlyDictionary<string, string[]> Faults) Read(JsonElement body)
+    public static (ScheduleRequest? Request, IReadOnlyDictionary<string, string[]> Faults) Read(JsonElement body) => Read(new JsonFields(body));
+
+    /// <summary>The same from fields of which some may have been read.</summary>
+    public static (ScheduleRequest? Request, IReadOnlyDictionary<string, string[]> Faults) Read(JsonFields fields)
     {
-        var fields = new JsonFields(body);
         var userId = fields.Text("userId", LongestId, required: true);
         var agentId = fields.Text("agentId", LongestAgentId, required: true);
         var several = fields.Any("messages") is { } list ? ReadMessages(fields, list) : null;

@@ -1,5 +1,3 @@
-using System.Security.Cryptography;
-using System.Text.Json;
 using Dapper;
 using Microsoft.Extensions.Logging;
 using NodaTime;
@@ -9,7 +7,6 @@ using Orchestrator.Service.Configuration;
 using Orchestrator.Service.Dispatch;
 using Orchestrator.Service.Http;
 using Orchestrator.Service.Postgres;
-using Orchestrator.Service.Rendering;
 
 namespace Orchestrator.Service.Scheduling;
 
@@ -24,9 +21,6 @@ public sealed class Scheduler(
     /// <summary>How often a key may be snatched away between the look and the insert before the caller is told to wait.</summary>
     private const int MostAttempts = 5;
 
-    /// <summary>How long a key stands for its message after that has left the queue.</summary>
-    private static readonly Duration KeyLife = Duration.FromHours(24);
-
     /// <summary>Queues the message, or the messages of one request.</summary>
     /// <param name="request">The checked request.</param>
     /// <param name="key">The <c>Idempotency-Key</c>; null: none.</param>
@@ -36,16 +30,14 @@ public sealed class Scheduler(
     public async Task<ScheduleOutcome> ScheduleAsync(
         ScheduleRequest request, string? key, bool dryRun, CancellationToken cancellationToken)
     {
-        if (!request.HasContent && settings.Model is null)
-            return new ScheduleOutcome.Refused(Problem.ModelNotConfigured());
-        if (!request.HasContent && IsTooMuch(request))
-            return new ScheduleOutcome.Refused(Problem.InvalidRequest("messageData", $"is more than a text message can be written from: at most {Prompt.LongestMessage} characters"));
+        if (Admission.UnwritableRefusal(request, settings) is { } unwritable)
+            return unwritable;
 
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
-        if (await NormalizeAsync(request, connection, cancellationToken) is not { } known)
-            return Refuse(request, userIsKnown: false);
+        if (Admission.Normalize(request, await ids.ReadAsync(connection, cancellationToken)) is not { } known)
+            return Admission.UserIsUnknown(request);
 
-        var hash = HashOf(known);
+        var hash = Admission.HashOf(known, key);
         for (var attempt = 0; attempt < MostAttempts; attempt++)
         {
             var (outcome, stored) = await TryAsync(connection, known, key, hash, dryRun, cancellationToken);
@@ -61,9 +53,9 @@ public sealed class Scheduler(
 
     /// <summary>Looks, plans and stores; neither an outcome nor anything stored where it has to be tried again.</summary>
     private async Task<(ScheduleOutcome? Outcome, Stored? Stored)> TryAsync(
-        NpgsqlConnection connection, ScheduleRequest request, string? key, byte[] hash, bool dryRun, CancellationToken cancellationToken)
+        NpgsqlConnection connection, ScheduleRequest request, string? key, byte[]? hash, bool dryRun, CancellationToken cancellationToken)
     {
-        await using var turn = TakesTurn(request) && !dryRun ? await TakeTurnAsync(connection, request.UserId, cancellationToken) : null;
+        await using var turn = Admission.TakesTurn(request) && !dryRun ? await TakeTurnAsync(connection, request.UserId, cancellationToken) : null;
         var context = await SchedulingContext.LoadAsync(
             connection, clock, request, dryRun ? null : key, settings.Rules.BusyAbove, cancellationToken);
         if (context.Key is { MessageIsGone: true })
@@ -74,14 +66,14 @@ public sealed class Scheduler(
             return default;
         }
 
-        if (context.Key is { } earlier && !(earlier.FinishedAt + KeyLife <= context.Now))
-            return (Replay(earlier, hash, context.Now), null);
-        if (Refusal(request, context) is { } refusal)
+        if (context.Key is { } earlier && !Admission.IsOver(earlier, context.Now))
+            return (Admission.Replay(earlier, hash!, context.Now), null);
+        if (Admission.Refusal(request, context) is { } refusal)
             return (refusal, null);
 
         var plan = MessagePlan.Make(request, context, recipients, settings);
         if (dryRun)
-            return (new ScheduleOutcome.Answered((plan.Answer with { MessageId = null, MessageIds = null, DryRun = true }).ToJson(), Replayed: false), null);
+            return (new ScheduleOutcome.Answered(plan.AnswerOfDryRun.ToJson(), Replayed: false), null);
 
         try
         {
@@ -99,24 +91,11 @@ public sealed class Scheduler(
                 Log.MessageQueued(logger, id, plan.Answer.ScheduledFor);
             return (null, new Stored(context, plan));
         }
-        catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.ForeignKeyViolation)
+        catch (PostgresException e) when (Admission.RefusalBecauseOf(e, request) is not null)
         {
-            // Deleted between the look and the insert.
-            return (Refuse(request, userIsKnown: false), null);
-        }
-        catch (PostgresException e) when (DatabaseErrors.IsRefusedData(e))
-        {
-            return (new ScheduleOutcome.Refused(
-                Problem.InvalidRequest("messageData", "holds a value that cannot be stored, such as a number beyond all bounds")), null);
+            return (Admission.RefusalBecauseOf(e, request), null);
         }
     }
-
-    /// <summary>
-    /// Whether the request bears on other messages of its user. Then it is stored in the user's turn: no two such requests for one user
-    /// run at once, and none runs while a dispatch decides for that user.
-    /// </summary>
-    private static bool TakesTurn(ScheduleRequest request) =>
-        request.Topic is not null || request.Sequence is not null || request.Following is not null;
 
     private static async Task<NpgsqlTransaction> TakeTurnAsync(NpgsqlConnection connection, string userId, CancellationToken cancellationToken)
     {
@@ -126,48 +105,13 @@ public sealed class Scheduler(
         return transaction;
     }
 
-    /// <summary>Why the request cannot be taken as things stand; null: it can.</summary>
-    private static ScheduleOutcome.Refused? Refusal(ScheduleRequest request, SchedulingContext context)
-    {
-        if (context.User is null || context.ConversationIsUnknown)
-            return Refuse(request, userIsKnown: context.User is not null);
-        if (request.ExpiresAt <= context.Now)
-            return new(Problem.InvalidRequest("expiresAt", "is already past"));
-        if (request.Sequence is not { } place || context.Sequence.Count == 0)
-            return null;
-
-        var sequence = ClaimedSequence.Of(context.Sequence).State;
-        return sequence.ConflictWith(place.Position, place.Total) switch
-        {
-            null => null,
-            SequenceConflict.Ended => new(Problem.SequenceConflict("sequence.id", "is that of a sequence that has ended; use a new one")),
-            SequenceConflict.TotalDiffers => new(Problem.SequenceConflict("sequence.total", $"was {sequence.Total} in earlier messages")),
-            SequenceConflict.PositionTaken => new(Problem.SequenceConflict("sequence.position", "is taken by another message")),
-            var other => throw new InvalidOperationException($"Unknown conflict {other}."),
-        };
-    }
-
-    private static ScheduleOutcome.Refused Refuse(ScheduleRequest request, bool userIsKnown) => new(
-        userIsKnown ? Problem.ConversationNotFound(request.ConversationId!) : Problem.UserNotFound(request.UserId));
-
-    /// <summary>The request with ids as the database spells them; null where one cannot be an id of this database.</summary>
-    private async Task<ScheduleRequest?> NormalizeAsync(ScheduleRequest request, NpgsqlConnection connection, CancellationToken cancellationToken)
-    {
-        var format = await ids.ReadAsync(connection, cancellationToken);
-        if (format.Normalize(request.UserId) is not { } userId)
-            return null;
-        // A conversation that cannot exist is looked up as one that does not.
-        var conversationId = request.ConversationId is null ? null : format.Normalize(request.ConversationId) ?? Guid.Empty.ToString();
-        return request with { UserId = userId, ConversationId = conversationId };
-    }
-
     /// <summary>Stores the message or messages and takes the key, all or nothing; false where the key is taken.</summary>
     private static async Task<bool> InsertAsync(
-        NpgsqlConnection connection, ScheduleRequest request, SchedulingContext context, MessagePlan plan, string? key, byte[] hash,
+        NpgsqlConnection connection, ScheduleRequest request, SchedulingContext context, MessagePlan plan, string? key, byte[]? hash,
         CancellationToken cancellationToken)
     {
         var total = request.Sequence?.Total ?? (request.Following is null ? null : plan.Ids.Count);
-        var insert = TakesTurn(request) ? "InsertMessages" : "InsertMessage";
+        var insert = Admission.TakesTurn(request) ? "InsertMessages" : "InsertMessage";
         var inserted = await connection.QueryAsync<Guid>(new CommandDefinition(
             request.ScheduledBy is null ? Sql.Query(insert) : Sql.Batch(insert, "LogQueued"),
             new
@@ -199,7 +143,7 @@ public sealed class Scheduler(
                 requestHash = hash,
                 // An urgent message's answer is final after its dispatch. Where that is never heard of, this one stands.
                 runningUntil = plan.IsUrgent ? context.Now + LongestRun : context.Now,
-                answer = (plan.Answer with { Status = "queued" }).ToJson(),
+                answer = plan.AnswerOnceStored.ToJson(),
             },
             cancellationToken: cancellationToken));
         return inserted.Any();
@@ -244,14 +188,11 @@ public sealed class Scheduler(
             cancellationToken: cancellationToken));
     }
 
-    private static bool IsTooMuch(ScheduleRequest request) =>
-        request.Following?.Append(request.MessageData).Any(data => data.Length > Prompt.LongestMessage) ?? request.MessageData.Length > Prompt.LongestMessage;
-
     private async Task<ScheduleOutcome> AnswerAsync(
         NpgsqlConnection connection, ScheduleRequest request, Stored stored, string? key, CancellationToken cancellationToken)
     {
         var (context, plan) = stored;
-        var answer = (plan.Answer with { Status = "queued" }).ToJson();
+        var answer = plan.AnswerOnceStored.ToJson();
         if (!plan.IsUrgent)
             return new ScheduleOutcome.Answered(answer, Replayed: false);
 
@@ -282,21 +223,12 @@ public sealed class Scheduler(
         return new ScheduleOutcome.Answered(answer, Replayed: false);
     }
 
-    private static ScheduleOutcome Replay(IdempotencyKeyRow earlier, byte[] hash, Instant now) =>
-        !CryptographicOperations.FixedTimeEquals(earlier.RequestHash, hash) ? new ScheduleOutcome.Refused(Problem.IdempotencyKeyReused())
-        : earlier.RunningUntil > now ? new ScheduleOutcome.Refused(Problem.IdempotencyKeyRunning())
-        : new ScheduleOutcome.Answered(earlier.Answer, Replayed: true);
-
     private static async Task<ScheduleAnswer> ReadStateAsync(NpgsqlConnection connection, Guid id, CancellationToken cancellationToken)
     {
         var state = await connection.QuerySingleAsync<MessageState>(new CommandDefinition(
             Sql.Query("ReadMessageState"), new { id }, cancellationToken: cancellationToken));
         return ScheduleAnswer.From(id, state.Status, state.ScheduledFor, state.Reason);
     }
-
-    /// <summary>The digest of what was asked for; the order of fields and white space between them do not count.</summary>
-    private static byte[] HashOf(ScheduleRequest request) =>
-        SHA256.HashData(JsonSerializer.SerializeToUtf8Bytes(request, ScheduleAnswer.Json));
 
     /// <summary>What a request has stored, and what was known when it did.</summary>
     private sealed record Stored(SchedulingContext Context, MessagePlan Plan);

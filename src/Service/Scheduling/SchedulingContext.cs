@@ -7,11 +7,16 @@ using Orchestrator.Service.Postgres;
 
 namespace Orchestrator.Service.Scheduling;
 
-/// <summary>What is known of a user when a message for them is scheduled: read in one round trip.</summary>
+/// <summary>What is known of a user when a message for them is scheduled: read in one round trip, for many requests too.</summary>
 internal sealed record SchedulingContext
 {
     /// <summary>How many messages already waiting are looked at; behind more than these, the predicted time is the earliest possible.</summary>
     private const int MostWaiting = 10_000;
+
+    /// <summary>How many are looked at for all users of many requests together, to bound what is held in memory.</summary>
+    private const int MostWaitingInAll = 50_000;
+
+    private const int FewestWaiting = 100;
 
     public required Instant Now { get; init; }
 
@@ -38,69 +43,111 @@ internal sealed record SchedulingContext
     /// <summary>What is known of the request's idempotency key; null: nothing, or none was sent.</summary>
     public IdempotencyKeyRow? Key { get; init; }
 
-    /// <summary>How many messages of higher lanes are due; read for low messages only.</summary>
+    /// <summary>How many messages of higher lanes are due; read where a low message is among the requests, which alone asks for it.</summary>
     public int HigherLanesDue { get; init; }
 
     /// <summary>What has arrived of the sequence that the request names, in order; empty where nothing has, or it names none.</summary>
     public required IReadOnlyList<ClaimedMessage> Sequence { get; init; }
 
+    /// <summary>What is known for one request, which may name a sequence.</summary>
     public static async Task<SchedulingContext> LoadAsync(
-        NpgsqlConnection connection, DatabaseClock clock, ScheduleRequest request, string? key, int busyAbove, CancellationToken cancellationToken)
+        NpgsqlConnection connection, DatabaseClock clock, ScheduleRequest request, string? key, int busyAbove, CancellationToken cancellationToken) =>
+        (await LoadAsync(connection, clock, [(request, key)], busyAbove, cancellationToken))[0];
+
+    /// <summary>What is known for each of many requests, none of which names a sequence, in their order; read for all of them at once.</summary>
+    /// <param name="connection">The connection.</param>
+    /// <param name="clock">The clock of every decision.</param>
+    /// <param name="asked">The requests, with ids as the database spells them, and their keys; at least one.</param>
+    /// <param name="busyAbove">How far to count messages of higher lanes.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    public static async Task<IReadOnlyList<SchedulingContext>> LoadAsync(
+        NpgsqlConnection connection, DatabaseClock clock, IReadOnlyList<(ScheduleRequest Request, string? Key)> asked, int busyAbove,
+        CancellationToken cancellationToken)
     {
+        var worstLanes = new Dictionary<string, Lane>(asked.Count);
+        foreach (var (request, _) in asked)
+            worstLanes[request.UserId] = worstLanes.TryGetValue(request.UserId, out var lane) && lane > request.Lane ? lane : request.Lane;
+        var userIds = worstLanes.Keys.ToArray();
+        var sequence = asked is [{ Request: { Sequence: not null } single }] ? single : null;
         var parameters = new
         {
-            request.UserId,
-            userIds = new[] { request.UserId },
-            conversationIds = request.ConversationId is { } id ? [id] : Array.Empty<string>(),
-            lanes = Lanes.Names.Take((int)request.Lane + 1).ToArray(),
-            limit = MostWaiting,
-            key,
-            request.AgentId,
-            sequenceKey = request.Sequence?.Id,
+            userIds,
+            worstLanes = worstLanes.Values.Select(lane => lane.Name()).ToArray(),
+            limit = Math.Clamp(MostWaitingInAll / userIds.Length, FewestWaiting, MostWaiting),
+            conversationIds = asked.Select(a => a.Request.ConversationId).OfType<string>().Distinct().ToArray(),
+            answeringUserIds = asked.Where(a => SeeksBestTime(a.Request)).Select(a => a.Request.UserId).Distinct().ToArray(),
+            keys = asked.Select(a => a.Key).OfType<string>().Distinct().ToArray(),
+            userId = sequence?.UserId,
+            agentId = sequence?.AgentId,
+            sequenceKey = sequence?.Sequence!.Id,
         };
-        // Each statement is planned anew, which costs more than running it: only what the request calls for is asked.
-        var seeksBestTime = request.Lane >= Lane.Medium && request.CanDelay;
-        var namesConversation = request.ConversationId is not null;
+        // Each statement is planned anew, which for one request costs more than running it: only what is called for is asked.
+        var anyFinds = asked.Any(a => a.Request.ConversationId is null);
         List<string> statements = ["ReadClock", "LoadUsers", "LoadBudgets", "LoadWaitingMessages"];
-        statements.Add(namesConversation ? "CheckConversations" : "LoadActiveConversations");
-        if (seeksBestTime)
+        if (parameters.conversationIds.Length > 0)
+            statements.Add("CheckConversations");
+        if (anyFinds)
+            statements.Add("LoadActiveConversations");
+        if (parameters.answeringUserIds.Length > 0)
             statements.Add("LoadAnswerTimes");
-        if (key is not null)
-            statements.Add("FindIdempotencyKey");
-        if (request.Sequence is not null)
+        if (parameters.keys.Length > 0)
+            statements.Add("FindIdempotencyKeys");
+        if (sequence is not null)
             statements.Add("FindSequence");
 
-        SchedulingContext context;
+        Instant now;
+        Dictionary<string, UserRow> users;
+        ILookup<string, BudgetRow> budgets;
+        ILookup<string, ClaimedMessage> waiting;
+        HashSet<(string Id, string UserId)> known;
+        Dictionary<string, string> active;
+        Dictionary<string, AnswerTimesRow> answers;
+        Dictionary<string, IdempotencyKeyRow> keys;
+        IReadOnlyList<ClaimedMessage> arrived;
         await using (var results = await connection.QueryMultipleAsync(
             new CommandDefinition(Sql.Batch(statements), parameters, cancellationToken: cancellationToken)))
         {
-            var now = clock.Of(await results.ReadSingleAsync<Instant>());
-            var user = await results.ReadSingleOrDefaultAsync<UserRow>();
-            var budgets = (await results.ReadAsync<BudgetRow>()).AsList();
-            var waiting = (await results.ReadAsync<ClaimedMessage>()).AsList();
-            var conversation = (await results.ReadAsync<ConversationRow>()).SingleOrDefault(c => c.UserId == request.UserId);
-            var answers = seeksBestTime ? await results.ReadSingleOrDefaultAsync<AnswerTimesRow>() : null;
-            context = new SchedulingContext
-            {
-                Now = now,
-                User = user,
-                Budgets = budgets,
-                Waiting = waiting,
-                BestHours = ParseHours(answers?.BestHours),
-                Inbound = answers?.Inbound ?? [],
-                ConversationId = conversation?.Id,
-                ConversationIsUnknown = namesConversation && conversation is null,
-                Key = key is null ? null : await results.ReadSingleOrDefaultAsync<IdempotencyKeyRow>(),
-                Sequence = request.Sequence is null ? [] : (await results.ReadAsync<ClaimedMessage>()).AsList(),
-            };
+            now = clock.Of(await results.ReadSingleAsync<Instant>());
+            users = (await results.ReadAsync<UserRow>()).ToDictionary(user => user.UserId);
+            budgets = (await results.ReadAsync<BudgetRow>()).ToLookup(budget => budget.UserId);
+            waiting = (await results.ReadAsync<ClaimedMessage>()).ToLookup(message => message.UserId);
+            known = parameters.conversationIds.Length == 0 ? [] : [.. (await results.ReadAsync<ConversationRow>()).Select(c => (c.Id, c.UserId))];
+            active = anyFinds ? (await results.ReadAsync<ConversationRow>()).ToDictionary(c => c.UserId, c => c.Id) : [];
+            answers = parameters.answeringUserIds.Length == 0 ? [] : (await results.ReadAsync<AnswerTimesRow>()).ToDictionary(a => a.UserId);
+            keys = parameters.keys.Length == 0 ? [] : (await results.ReadAsync<IdempotencyKeyRow>()).ToDictionary(k => k.Key);
+            arrived = sequence is null ? [] : (await results.ReadAsync<ClaimedMessage>()).AsList();
         }
 
-        return request.Lane != Lane.Low ? context : context with
+        var higherLanesDue = asked.Any(a => a.Request.Lane == Lane.Low)
+            ? (int)await connection.ExecuteScalarAsync<long>(new CommandDefinition(
+                Sql.Query("CountHigherLanesDue"), new { now, limit = busyAbove + 1 }, cancellationToken: cancellationToken))
+            : 0;
+
+        return [.. asked.Select(a => Of(a.Request, a.Key))];
+
+        SchedulingContext Of(ScheduleRequest request, string? key)
         {
-            HigherLanesDue = (int)await connection.ExecuteScalarAsync<long>(new CommandDefinition(
-                Sql.Query("CountHigherLanesDue"), new { now = context.Now, limit = busyAbove + 1 }, cancellationToken: cancellationToken)),
-        };
+            var named = request.ConversationId;
+            var answer = SeeksBestTime(request) ? answers.GetValueOrDefault(request.UserId) : null;
+            return new SchedulingContext
+            {
+                Now = now,
+                User = users.GetValueOrDefault(request.UserId),
+                Budgets = [.. budgets[request.UserId]],
+                Waiting = [.. waiting[request.UserId]],
+                BestHours = ParseHours(answer?.BestHours),
+                Inbound = answer?.Inbound ?? [],
+                ConversationId = named is null ? active.GetValueOrDefault(request.UserId)
+                    : known.Contains((named, request.UserId)) ? named : null,
+                ConversationIsUnknown = named is not null && !known.Contains((named, request.UserId)),
+                Key = key is null ? null : keys.GetValueOrDefault(key),
+                HigherLanesDue = higherLanesDue,
+                Sequence = arrived,
+            };
+        }
     }
+
+    private static bool SeeksBestTime(ScheduleRequest request) => request is { Lane: >= Lane.Medium, CanDelay: true };
 
     /// <summary>Reads <c>response_pattern.best_hours</c>, which other programs write: what is not a whole hour is passed over.</summary>
     private static IReadOnlyList<int> ParseHours(string? json)
@@ -126,6 +173,8 @@ internal sealed record SchedulingContext
 
     private sealed record AnswerTimesRow
     {
+        public required string UserId { get; init; }
+
         public string? BestHours { get; init; }
 
         public required Instant[] Inbound { get; init; }
@@ -140,9 +189,11 @@ internal sealed record ConversationRow
     public required string UserId { get; init; }
 }
 
-/// <summary>A row of FindIdempotencyKey.</summary>
+/// <summary>A row of FindIdempotencyKeys.</summary>
 internal sealed record IdempotencyKeyRow
 {
+    public required string Key { get; init; }
+
     public required byte[] RequestHash { get; init; }
 
     /// <summary>Until then the first request may still be running, and its answer may change.</summary>

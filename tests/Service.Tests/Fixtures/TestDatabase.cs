@@ -48,6 +48,9 @@ public sealed class TestDatabase : IAsyncDisposable
 
     public UserReports NewUserReports() => new(DataSource, Clock, new IdFormat(), NewRecipients(), Settings);
 
+    public BatchScheduler NewBatchScheduler() => new(
+        DataSource, Clock, new IdFormat(), NewRecipients(), NewScheduler(), Settings, Loggers.CreateLogger<BatchScheduler>());
+
     /// <summary>Another instance's sender.</summary>
     internal SmsSender NewSender(ISmsProvider provider) => new(
         NewLedger(), provider, new SmsInquiry(provider, NewLedger()), NewReports(), NewOptOuts(), Settings, Loggers.CreateLogger<SmsSender>());
@@ -129,6 +132,10 @@ public sealed class TestDatabase : IAsyncDisposable
         while (await SingleAsync<int>(Waiting) == 0)
             await Task.Yield();
     }
+
+    /// <summary>Schedules many as the endpoint does.</summary>
+    public Task<IReadOnlyList<ScheduleOutcome>> ScheduleManyAsync(IReadOnlyList<BatchItem> items, bool dryRun = false) =>
+        NewBatchScheduler().ScheduleAsync(items, dryRun, TestContext.Current.CancellationToken);
 
     public async Task<int> ExecuteAsync(string sql, object? parameters = null)
     {

@@ -1,0 +1,273 @@
+using System.Runtime.ExceptionServices;
+using Dapper;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+using Orchestrator.Core;
+using Orchestrator.Service.Configuration;
+using Orchestrator.Service.Dispatch;
+using Orchestrator.Service.Http;
+using Orchestrator.Service.Postgres;
+
+namespace Orchestrator.Service.Scheduling;
+
+/// <summary>
+/// Queues many messages at once. Those that bear on no others are looked up in one round trip, planned as one after another, and
+/// stored in one statement; what is urgent, has a topic or a sequence, or repeats a key of the same request then goes the way of a
+/// single message.
+/// </summary>
+public sealed class BatchScheduler(
+    NpgsqlDataSource database, DatabaseClock clock, IdFormat ids, Recipients recipients, Scheduler scheduler, Settings settings,
+    ILogger<BatchScheduler> logger)
+{
+    /// <summary>How many users' single messages are scheduled at once, so that one request does not take all connections.</summary>
+    private const int MostAtOnce = 4;
+
+    /// <summary>Queues the messages: each as if it came alone, after those before it.</summary>
+    /// <param name="items">The messages.</param>
+    /// <param name="dryRun">Whether to answer the same and store nothing.</param>
+    /// <param name="cancellationToken">Ends the wait; what is committed stays.</param>
+    /// <returns>What became of each, in their order.</returns>
+    /// <exception cref="NpgsqlException">
+    /// The database is out of reach, and nothing is known to be stored. Where something is, its answers are given, and the rest is
+    /// refused with 503.
+    /// </exception>
+    public async Task<IReadOnlyList<ScheduleOutcome>> ScheduleAsync(
+        IReadOnlyList<BatchItem> items, bool dryRun, CancellationToken cancellationToken)
+    {
+        var outcomes = new ScheduleOutcome?[items.Count];
+        var run = new Run(outcomes, dryRun, cancellationToken);
+        await using (var connection = await database.OpenConnectionAsync(cancellationToken))
+        {
+            Sort(items, await ids.ReadAsync(connection, cancellationToken), run);
+            if (run.Ordinary.Count > 0)
+                await GuardAsync(run, run.Ordinary, () => StoreAsync(connection, run.Ordinary, run));
+        }
+
+        // One user's messages keep their order; the second of a key must find the first.
+        await Parallel.ForEachAsync(
+            run.Single.OrderBy(entry => entry.Index).GroupBy(entry => entry.Request.UserId),
+            new ParallelOptions { MaxDegreeOfParallelism = MostAtOnce, CancellationToken = cancellationToken },
+            async (ofUser, _) => await ScheduleSinglyAsync(ofUser, run));
+        await ScheduleSinglyAsync(run.Repeated, run);
+
+        if (run.Fault is not null && !outcomes.Any(outcome => outcome is ScheduleOutcome.Answered))
+            ExceptionDispatchInfo.Throw(run.Fault);
+        return outcomes!;
+    }
+
+    /// <summary>Refuses what can be refused without a look into the database, and tells the way that each other message goes.</summary>
+    private void Sort(IReadOnlyList<BatchItem> items, IdFormat.Format format, Run run)
+    {
+        var keys = new HashSet<string>(StringComparer.Ordinal);
+        for (var i = 0; i < items.Count; i++)
+        {
+            var (request, key, fault) = items[i];
+            if (fault is not null)
+                run.Outcomes[i] = new ScheduleOutcome.Refused(fault);
+            else if (Admission.UnwritableRefusal(request!, settings) is { } unwritable)
+                run.Outcomes[i] = unwritable;
+            else if (Admission.Normalize(request!, format) is not { } known)
+                run.Outcomes[i] = Admission.UserIsUnknown(request!);
+            else
+                WayOf(known, key).Add(new Entry(i, known, run.DryRun ? null : key));
+        }
+
+        List<Entry> WayOf(ScheduleRequest request, string? key) =>
+            key is not null && !run.DryRun && !keys.Add(key) ? run.Repeated
+            : request.Lane == Lane.Urgent || Admission.TakesTurn(request) ? run.Single
+            : run.Ordinary;
+    }
+
+    /// <summary>
+    /// Looks, plans and stores. Where the database refuses, half of them is tried at a time: that finds a message that cannot be stored
+    /// in a few tries, and all others are.
+    /// </summary>
+    private async Task StoreAsync(NpgsqlConnection connection, IReadOnlyList<Entry> entries, Run run)
+    {
+        try
+        {
+            var planned = Plan(entries, await SchedulingContext.LoadAsync(
+                connection, clock, [.. entries.Select(e => (e.Request, e.Key))], settings.Rules.BusyAbove, run.CancellationToken), run);
+            if (planned.Count > 0)
+                await InsertAsync(connection, planned, run);
+            return;
+        }
+        catch (Exception e) when (DatabaseErrors.MayBeAboutTheData(e))
+        {
+            Log.BatchNotStored(logger, entries.Count, DatabaseErrors.Describe(e));
+        }
+
+        if (entries.Count == 1)
+        {
+            run.Single.Add(entries[0]);
+            return;
+        }
+
+        var half = entries.Count / 2;
+        await StoreAsync(connection, [.. entries.Take(half)], run);
+        await StoreAsync(connection, [.. entries.Skip(half)], run);
+    }
+
+    /// <summary>Finds the slots of all messages, each behind those before it; what has no need of one is answered.</summary>
+    private List<Planned> Plan(IReadOnlyList<Entry> entries, IReadOnlyList<SchedulingContext> contexts, Run run)
+    {
+        var newIds = MessagePlan.NewIds(entries.Count);
+        var slots = new Dictionary<string, FreeSlots>(StringComparer.Ordinal);
+        var planned = new List<Planned>(entries.Count);
+        for (var i = 0; i < entries.Count; i++)
+        {
+            var (entry, context) = (entries[i], contexts[i]);
+            if (context.Key is { } earlier)
+            {
+                if (earlier.MessageIsGone || Admission.IsOver(earlier, context.Now))
+                    run.Single.Add(entry);
+                else
+                    run.Outcomes[entry.Index] = Admission.Replay(earlier, Admission.HashOf(entry.Request, entry.Key)!, context.Now);
+                continue;
+            }
+
+            if (Admission.Refusal(entry.Request, context) is { } refusal)
+            {
+                run.Outcomes[entry.Index] = refusal;
+                continue;
+            }
+
+            if (!slots.TryGetValue(entry.Request.UserId, out var free))
+                slots.Add(entry.Request.UserId, free = new FreeSlots(context, context.Waiting, recipients, settings));
+            var plan = MessagePlan.Make(entry.Request, context, [newIds[i]], free, settings);
+            if (run.DryRun)
+                run.Outcomes[entry.Index] = new ScheduleOutcome.Answered(plan.AnswerOfDryRun.ToJson(), Replayed: false);
+            else
+                planned.Add(new Planned(entry, context, plan, plan.AnswerOnceStored.ToJson()));
+        }
+
+        return planned;
+    }
+
+    /// <summary>Stores the messages and takes their keys. Those whose key somebody was quicker to take are left to be scheduled singly.</summary>
+    private async Task InsertAsync(NpgsqlConnection connection, List<Planned> planned, Run run)
+    {
+        var scheduledBy = planned[0].Entry.Request.ScheduledBy;
+        var stored = (await connection.QueryAsync<Guid>(new CommandDefinition(
+            scheduledBy is null ? Sql.Query("InsertBatch") : Sql.Batch("InsertBatch", "LogQueued"),
+            new
+            {
+                now = planned[0].Context.Now,
+                scheduledBy,
+                ids = Column(p => p.Plan.Ids[0]),
+                userIds = Column(p => p.Entry.Request.UserId),
+                agentIds = Column(p => p.Entry.Request.AgentId),
+                messages = Column(p => p.Entry.Request.MessageData),
+                scheduledFors = Column(p => p.Plan.Answer.ScheduledFor),
+                priorities = Column(p => p.Plan.Message.Lane.Name()),
+                conversationIds = Column(p => p.Context.ConversationId),
+                freshContexts = Column(p => p.Entry.Request.RequiresFreshContext),
+                canDelays = Column(p => p.Entry.Request.CanDelay),
+                notBefores = Column(p => p.Entry.Request.ScheduledFor),
+                expiresAts = Column(p => p.Entry.Request.ExpiresAt),
+                bestAts = Column(p => p.Plan.Message.BestAt),
+                codes = Column(p => p.Plan.HeldBy?.Code()),
+                sentences = Column(p => p.Plan.HeldBy?.Sentence()),
+                keys = Column(p => p.Entry.Key),
+                requestHashes = Column(p => Admission.HashOf(p.Entry.Request, p.Entry.Key)),
+                answers = Column(p => p.Entry.Key is null ? null : p.Json),
+            },
+            cancellationToken: run.CancellationToken))).ToHashSet();
+
+        foreach (var (entry, _, plan, json) in planned)
+        {
+            if (!stored.Contains(plan.Ids[0]))
+            {
+                run.Single.Add(entry);
+                continue;
+            }
+
+            run.Outcomes[entry.Index] = new ScheduleOutcome.Answered(json, Replayed: false);
+            Log.MessageQueued(logger, plan.Ids[0], plan.Answer.ScheduledFor);
+        }
+
+        T[] Column<T>(Func<Planned, T> value)
+        {
+            var column = new T[planned.Count];
+            for (var i = 0; i < column.Length; i++)
+                column[i] = value(planned[i]);
+            return column;
+        }
+    }
+
+    private async Task ScheduleSinglyAsync(IEnumerable<Entry> entries, Run run)
+    {
+        foreach (var entry in entries)
+        {
+            if (run.IsOutOfReach)
+                run.Outcomes[entry.Index] = new ScheduleOutcome.Refused(Problem.DatabaseUnavailable());
+            else
+                await GuardAsync(run, [entry], async () => run.Outcomes[entry.Index] =
+                    await scheduler.ScheduleAsync(entry.Request, entry.Key, run.DryRun, run.CancellationToken));
+        }
+    }
+
+    /// <summary>
+    /// Turns what befalls some messages into their outcomes: the others may be stored already, and their callers must learn it.
+    /// </summary>
+    private async Task GuardAsync(Run run, IReadOnlyCollection<Entry> entries, Func<Task> schedule)
+    {
+        Problem problem;
+        try
+        {
+            await schedule();
+            return;
+        }
+        catch (Exception e) when (DatabaseErrors.IsOutOfReach(e))
+        {
+            Log.DatabaseOutOfReach(logger, e.Message);
+            run.Fault ??= e;
+            // A lock that somebody holds on one user is no reason to give up the others.
+            run.IsOutOfReach |= !DatabaseErrors.MayPass(e);
+            problem = Problem.DatabaseUnavailable();
+        }
+        catch (Exception e) when (e is not OperationCanceledException)
+        {
+            Log.ItemFailed(logger, e);
+            problem = Problem.Internal();
+        }
+
+        foreach (var entry in entries)
+            run.Outcomes[entry.Index] ??= new ScheduleOutcome.Refused(problem);
+    }
+
+    /// <summary>A message on its way.</summary>
+    /// <param name="Index">Its place in the request.</param>
+    /// <param name="Request">The request, with ids as the database spells them.</param>
+    /// <param name="Key">Its idempotency key; null: none, or a dry run.</param>
+    private sealed record Entry(int Index, ScheduleRequest Request, string? Key);
+
+    /// <summary>A message that is about to be stored.</summary>
+    /// <param name="Entry">The message.</param>
+    /// <param name="Context">What is known of its user.</param>
+    /// <param name="Plan">What is stored.</param>
+    /// <param name="Json">What its caller is told.</param>
+    private sealed record Planned(Entry Entry, SchedulingContext Context, MessagePlan Plan, string Json);
+
+    /// <summary>One batch.</summary>
+    /// <param name="Outcomes">What became of each message; null: nothing yet.</param>
+    /// <param name="DryRun">Whether nothing is to be stored.</param>
+    /// <param name="CancellationToken">Ends the wait.</param>
+    private sealed record Run(ScheduleOutcome?[] Outcomes, bool DryRun, CancellationToken CancellationToken)
+    {
+        /// <summary>What can be stored in one statement.</summary>
+        public List<Entry> Ordinary { get; } = [];
+
+        /// <summary>What goes the way of a single message.</summary>
+        public List<Entry> Single { get; } = [];
+
+        /// <summary>What repeats the key of an earlier message of the batch.</summary>
+        public List<Entry> Repeated { get; } = [];
+
+        /// <summary>The first error that kept messages from being scheduled; null: none has.</summary>
+        public Exception? Fault { get; set; }
+
+        /// <summary>Whether it is of no use to try any more of them.</summary>
+        public bool IsOutOfReach { get; set; }
+    }
+}
