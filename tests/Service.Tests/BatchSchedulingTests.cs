@@ -77,7 +77,7 @@ public sealed class BatchSchedulingTests(PostgresServer server) : IAsyncLifetime
             """
             SELECT row_to_json(m)::text FROM (
               SELECT agent_id, message_data, scheduled_for, priority, status, conversation_context_id, requires_fresh_context, can_delay, not_before,
-                expires_at, best_at, reason, created_at, topic, sequence_id, l.output_data
+                expires_at, best_at, reason, q.created_at, topic, sequence_id, l.output_data
               FROM message_queue q LEFT JOIN agent_actions_log l ON l.context_id = q.id WHERE q.user_id = @user ORDER BY q.id) AS m
             """;
 

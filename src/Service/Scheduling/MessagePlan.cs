@@ -1,3 +1,4 @@
+using NodaTime;
 using Orchestrator.Core;
 using Orchestrator.Service.Configuration;
 using Orchestrator.Service.Dispatch;
