@@ -27,13 +27,18 @@ public sealed class RenderingService : IAsyncDisposable
     public static async Task<RenderingService> CreateAsync(PostgresServer server) =>
         new(await server.CreateMigratedAsync(), await FakeModel.StartAsync());
 
+    /// <summary>What breakers measure their rest by.</summary>
+    internal ManualTime Time { get; } = new();
+
     /// <summary>One more instance.</summary>
     internal Instance NewInstance()
     {
         var backlog = new RenderBacklog(Db.Settings.Model);
+        var (ledger, dispatcher) = (Db.NewRenderLedger(), Db.NewDispatcher(backlog));
         var renderer = new Renderer(
-            Db.NewRenderLedger(), _services.GetRequiredService<ILanguageModel>(), new ModelBreaker(TimeProvider.System), NullLogger<Renderer>.Instance);
-        return new Instance(Db.NewDispatcher(backlog), backlog, renderer);
+            ledger, _services.GetRequiredService<ILanguageModel>(), new ModelBreaker(Time), NullLogger<Renderer>.Instance);
+        var loop = new RenderLoop(backlog, renderer, ledger, dispatcher, Db.Settings.Model!, NullLogger<RenderLoop>.Instance);
+        return new Instance(dispatcher, backlog, loop);
     }
 
     /// <summary>Lets an instance dispatch, ask the model, and decide again, until nothing is left to do now.</summary>
@@ -107,7 +112,7 @@ public sealed class RenderingService : IAsyncDisposable
     }
 
     /// <summary>A process of the service, as far as rendering goes.</summary>
-    internal sealed record Instance(Dispatcher Dispatcher, RenderBacklog Backlog, Renderer Renderer)
+    internal sealed record Instance(Dispatcher Dispatcher, RenderBacklog Backlog, RenderLoop Loop)
     {
         public async Task<DispatchResult> DispatchAsync() => (await Dispatcher.RunOnceAsync(TestContext.Current.CancellationToken)).Result;
 
@@ -116,9 +121,7 @@ public sealed class RenderingService : IAsyncDisposable
         {
             if (Backlog.TryNext() is not { } job)
                 return false;
-            await Renderer.RunAsync(job, TestContext.Current.CancellationToken);
-            Backlog.Done();
-            await Dispatcher.DispatchUserAsync(job.UserId, TestContext.Current.CancellationToken);
+            await Loop.StepAsync(job, TestContext.Current.CancellationToken);
             return true;
         }
     }
