@@ -55,7 +55,7 @@ internal static class ModelFaults
             529 => new(ModelFaultKind.Unavailable, "overloaded", "The model's provider is overloaded.", retryAfter),
             401 or 403 => new(ModelFaultKind.Rejected, code, "The model's provider does not accept the key (ANTHROPIC_API_KEY)."),
             402 => new(ModelFaultKind.Rejected, code, "The account at the model's provider has a problem with its payment."),
-            404 => new(ModelFaultKind.Rejected, code, "The model's provider knows no such model (ANTHROPIC_MODEL) or address (ANTHROPIC_BASE_URL)."),
+            404 or (>= 300 and < 400) => new(ModelFaultKind.Rejected, code, "The model's provider knows no such model (ANTHROPIC_MODEL) or address (ANTHROPIC_BASE_URL)."),
             408 or 409 or >= 500 => new(ModelFaultKind.Unavailable, code, $"The model's provider has a fault of its own (status {status}).", retryAfter),
             _ => new(ModelFaultKind.Unacceptable, code, $"The model's provider does not accept the request (status {status})."),
         };

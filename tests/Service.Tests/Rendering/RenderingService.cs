@@ -3,6 +3,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 using Orchestrator.Core;
 using Orchestrator.Fakes;
 using Orchestrator.Service.Dispatch;
+using Orchestrator.Service.Postgres;
 using Orchestrator.Service.Rendering;
 
 namespace Orchestrator.Service.Tests.Rendering;
@@ -27,6 +28,15 @@ public sealed class RenderingService : IAsyncDisposable
     public static async Task<RenderingService> CreateAsync(PostgresServer server) =>
         new(await server.CreateMigratedAsync(), await FakeModel.StartAsync());
 
+    /// <summary>On a database that the replaced service has left, with nothing waiting and nobody held back by a limit.</summary>
+    public static async Task<RenderingService> AdoptAsync(PostgresServer server)
+    {
+        var db = await server.CreateAdoptableAsync();
+        await new Migrator(db.DataSource).MigrateAsync(TestContext.Current.CancellationToken);
+        await db.ExecuteAsync("UPDATE message_queue SET status = 'cancelled' WHERE status = 'queued'; DELETE FROM user_message_budget");
+        return new(db, await FakeModel.StartAsync());
+    }
+
     /// <summary>What breakers measure their rest by.</summary>
     internal ManualTime Time { get; } = new();
 
@@ -46,10 +56,7 @@ public sealed class RenderingService : IAsyncDisposable
     {
         var instance = NewInstance();
         var result = await instance.DispatchAsync();
-        while (await instance.RenderNextAsync())
-        {
-        }
-
+        await instance.RenderAllAsync();
         return result;
     }
 
@@ -78,15 +85,15 @@ public sealed class RenderingService : IAsyncDisposable
     }
 
     /// <summary>The user writes, a second from now.</summary>
-    public async Task WritesAsync(string userId, string text, string direction = "inbound")
+    public async Task WritesAsync(string userId, string? text, string direction = "inbound", string? conversationId = null)
     {
         Db.Now += Duration.FromSeconds(1);
         await Db.ExecuteAsync(
             """
             INSERT INTO messages (conversation_id, user_id, role, content, direction, status, created_at)
-            VALUES ('c_' || @userId, @userId, 'user', @text, @direction, 'received', @now)
+            VALUES (@conversationId::external_id, @userId::external_id, 'user', @text, @direction, 'received', @now)
             """,
-            new { userId, text, direction, now = Db.Now });
+            new { userId, text, direction, conversationId = conversationId ?? $"c_{userId}", now = Db.Now });
     }
 
     public async Task AddUserAsync(string userId)
@@ -112,8 +119,17 @@ public sealed class RenderingService : IAsyncDisposable
     }
 
     /// <summary>A process of the service, as far as rendering goes.</summary>
+    /// <remarks>Its parts are those of the service; a test takes the steps of its loop one by one.</remarks>
     internal sealed record Instance(Dispatcher Dispatcher, RenderBacklog Backlog, RenderLoop Loop)
     {
+        /// <summary>Works off everything that there is to do now.</summary>
+        public async Task RenderAllAsync()
+        {
+            while (await RenderNextAsync())
+            {
+            }
+        }
+
         public async Task<DispatchResult> DispatchAsync() => (await Dispatcher.RunOnceAsync(TestContext.Current.CancellationToken)).Result;
 
         /// <summary>Works one job off; false where there is none.</summary>
