@@ -119,6 +119,28 @@ public sealed class RenderingFaultTests(PostgresServer server) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_night_in_which_a_rule_holds_a_message_does_not_count_as_waiting_for_the_model()
+    {
+        await QueueACrowdAsync(5);
+        Model.Answer = _ => ModelAnswer.Fails(529, "overloaded_error");
+        var instance = _service.NewInstance();
+        await instance.DispatchAsync();
+        await instance.RenderAllAsync();
+        var id = await _service.QueueAsync("ann", Data);
+        await instance.DispatchAsync();
+        await instance.RenderAllAsync();
+        (await StateAsync()).ShouldBe(("model_unavailable", true));
+
+        Db.Now += Duration.FromHours(11);
+        await instance.DispatchAsync();
+
+        (await StateAsync()).ShouldBe(("quiet_hours", false));
+
+        Task<(string, bool)> StateAsync() => Db.SingleAsync<(string, bool)>(
+            "SELECT reason, render_failing_since IS NOT NULL FROM message_queue WHERE id = @id", new { id });
+    }
+
+    [Fact]
     public async Task A_log_that_takes_no_row_costs_the_row_and_not_what_the_model_said()
     {
         await Db.ExecuteAsync("ALTER TABLE agent_actions_log ADD CONSTRAINT no CHECK (action_type <> 'message_written')");

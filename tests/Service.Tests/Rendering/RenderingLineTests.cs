@@ -1,5 +1,7 @@
+using Dapper;
 using Orchestrator.Core;
 using Orchestrator.Fakes;
+using Orchestrator.Service.Postgres;
 
 namespace Orchestrator.Service.Tests.Rendering;
 
@@ -180,6 +182,31 @@ public sealed class RenderingLineTests(PostgresServer server) : IAsyncLifetime
 
         instance.Backlog.Room.ShouldBe(4);
         (await instance.RenderNextAsync()).ShouldBeFalse();
+    }
+
+    [Theory]
+    [InlineData("ClaimLine", "message_queue_line_idx")]
+    [InlineData("ReadEndsOfLine", "message_queue_line_idx")]
+    [InlineData("LoadLeasedMessages", "message_queue_leased_idx")]
+    public async Task What_the_model_is_at_and_what_stands_in_line_is_found_among_any_number_of_waiting_rows(string statement, string index)
+    {
+        await Db.ExecuteAsync(
+            """
+            INSERT INTO message_queue (user_id, agent_id, message_data, scheduled_for, reason)
+            SELECT 'ann', 'agent', '{"content": "Hi"}', @then + n * interval '1 second', 'cooldown' FROM generate_series(1, 20000) AS n;
+            ANALYZE message_queue
+            """,
+            new { then = Db.Now + Duration.FromHours(1) });
+        await using var connection = await Db.DataSource.OpenConnectionAsync(TestContext.Current.CancellationToken);
+        await using var transaction = await connection.BeginTransactionAsync(TestContext.Current.CancellationToken);
+        await connection.ExecuteAsync(Sql.Query("BoundTransaction"), new { lockTimeout = "1s" }, transaction);
+
+        var plan = await connection.QueryAsync<string>(
+            $"EXPLAIN {Sql.Query(statement)}",
+            new { userIds = new[] { "ann" }, now = Db.Now, limit = 4, skippedUsers = Array.Empty<string>() }, transaction);
+
+        string.Join('\n', plan.Where(line => line.Contains("message_queue_", StringComparison.Ordinal) && !line.Contains("sequence", StringComparison.Ordinal)))
+            .ShouldContain(index);
     }
 
     [Theory]
