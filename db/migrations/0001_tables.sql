@@ -106,9 +106,9 @@ ALTER TABLE message_queue
 CREATE INDEX IF NOT EXISTS message_queue_due_idx ON message_queue (priority, scheduled_for) WHERE status = 'queued';
 -- What else is waiting for the same user.
 CREATE INDEX IF NOT EXISTS message_queue_waiting_idx ON message_queue (user_id, scheduled_for) WHERE status = 'queued';
--- The text that a message brings along; null where it holds structured data alone.
+-- The text that a message brings along; null where it brings none, or an empty one.
 CREATE FUNCTION message_text(message_data jsonb) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
-  RETURN CASE WHEN jsonb_typeof(message_data -> 'content') = 'string' THEN message_data ->> 'content' END;
+  RETURN CASE WHEN jsonb_typeof(message_data -> 'content') = 'string' THEN nullif(message_data ->> 'content', '') END;
 
 -- A time with which calendars can reckon: what lies beyond, infinity too, counts as the end of time. Null stays null.
 CREATE FUNCTION plain_time(t timestamptz) RETURNS timestamptz LANGUAGE sql IMMUTABLE PARALLEL SAFE

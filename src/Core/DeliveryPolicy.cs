@@ -60,7 +60,8 @@ public sealed class DeliveryPolicy(Recipient recipient, DeliveryRules rules, int
         if (waiting.CompleteBy is not null || waiting.IsBroken || WhyNever(waiting) is not null)
             return;
 
-        var slot = FirstAllowed(waiting, Instant.Max(now, waiting.ScheduledFor), now);
+        // What a model is at goes as soon as it is ready, not when its lease has ended: the present slot is its.
+        var slot = FirstAllowed(waiting, waiting.IsWithModel ? now : Instant.Max(now, waiting.ScheduledFor), now);
         if (!(waiting.ExpiresAt <= slot))
             _timeline.Add(slot);
     }

@@ -35,6 +35,9 @@ public sealed record QueuedMessage
     /// <summary>Whether a model has to write it, or to judge whether it still makes sense, before it may go.</summary>
     public bool NeedsModel { get; init; }
 
+    /// <summary>Whether a model is at it, or will be as soon as one is free: it has passed every rule, and goes when it is ready.</summary>
+    public bool IsWithModel { get; init; }
+
     /// <summary>Whether the message names a conversation that does not exist any more.</summary>
     public bool HasLostItsConversation { get; init; }
 

@@ -117,7 +117,7 @@ public static class Reasons
         Failure.NoPhoneNumber => "The user has no phone number.",
         Failure.OptedOut => "The user has opted out.",
         Failure.ConversationNotFound => "The conversation of the message does not exist any more.",
-        Failure.NoContent => "The message has no content, and no model is configured that could write it.",
+        Failure.NoContent => "The message has no content, and there is nothing to write it from, or was no model for a day.",
         Failure.SequenceIncomplete => "Other messages of the sequence did not arrive in time.",
         Failure.Rejected => "The database refused the delivery of this message.",
         _ => throw new ArgumentOutOfRangeException(nameof(failure), failure, message: null),

@@ -5,9 +5,18 @@ namespace Orchestrator.Core;
 /// <summary>When the model is asked again for a message that it failed for.</summary>
 public static class RenderRetries
 {
+    /// <summary>How often one message is judged: a person, or a program, that writes again and again while it is, must not cost a call each for ever.</summary>
+    public const int MostVerdicts = 10;
+
     private static readonly Duration[] Waits = [Duration.FromSeconds(5), Duration.FromSeconds(30), Duration.FromMinutes(2)];
 
     private static readonly Duration LongestRetryAfter = Duration.FromMinutes(5);
+
+    private static readonly Duration ShortestPause = Duration.FromSeconds(10);
+
+    private static readonly Duration LongestPause = Duration.FromMinutes(1);
+
+    private static readonly Duration Patience = Duration.FromMinutes(5);
 
     /// <summary>When; null: no more. Then a message with content goes out as it is, and one without fails.</summary>
     /// <param name="failures">How often in a row the model has failed, this time included, from 1.</param>
@@ -16,4 +25,11 @@ public static class RenderRetries
     public static Instant? Next(int failures, Duration? retryAfter, Instant now) => failures > Waits.Length
         ? null
         : now + Duration.Max(Waits[failures - 1], Duration.Min(retryAfter ?? Duration.Zero, LongestRetryAfter));
+
+    /// <summary>When the model, which is left alone because it fails for everybody, is asked; null: the message has waited for it long enough.</summary>
+    /// <param name="since">Since when the message waits for a model that fails.</param>
+    /// <param name="now">The time.</param>
+    public static Instant? AfterPause(Instant since, Instant now) => now - since >= Patience
+        ? null
+        : now + Duration.Max(ShortestPause, Duration.Min(now - since, LongestPause));
 }

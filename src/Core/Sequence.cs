@@ -56,6 +56,7 @@ public sealed record Sequence(IReadOnlyList<SequenceMember> Members)
         BestAt = messages.Max(m => m.BestAt),
         HasContent = messages.All(m => m.HasContent),
         NeedsModel = messages.Any(m => m.NeedsModel),
+        IsWithModel = messages.Any(m => m.IsWithModel),
         HasLostItsConversation = messages.Any(m => m.HasLostItsConversation),
         HasBeenHeld = messages.Any(m => m.HasBeenHeld),
     };

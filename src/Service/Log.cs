@@ -141,8 +141,11 @@ internal static partial class Log
     [LoggerMessage(52, LogLevel.Warning, "What the model said of a message of user {UserId} came too late: the message is in other hands")]
     public static partial void LeaseLost(ILogger logger, string userId);
 
-    [LoggerMessage(53, LogLevel.Error, "A message of user {UserId} cannot be put before the model ({Fault}); it is tried again when its lease has ended")]
+    [LoggerMessage(53, LogLevel.Error, "A message of user {UserId} cannot be put before the model ({Fault}); it is tried again later")]
     public static partial void RenderFault(ILogger logger, string userId, string fault);
+
+    [LoggerMessage(56, LogLevel.Error, "agent_actions_log took no row on a message of user {UserId} ({Fault})")]
+    public static partial void TrailRowLost(ILogger logger, string userId, string fault);
 
     [LoggerMessage(54, LogLevel.Warning, "Message {MessageId} of user {UserId} is not delivered: {Code}")]
     public static partial void RenderingEnded(ILogger logger, Guid messageId, string userId, string code);

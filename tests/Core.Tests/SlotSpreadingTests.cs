@@ -17,6 +17,16 @@ public sealed class SlotSpreadingTests
     }
 
     [Fact]
+    public void What_a_model_is_at_has_the_present_slot_however_long_its_lease()
+    {
+        var policy = new DeliveryPolicy(Some.Recipient, Some.Rules);
+
+        policy.Reserve(Some.Message.ScheduledFor(Some.Noon + Duration.FromHours(1)) with { IsWithModel = true }, Some.Noon);
+
+        Until(policy.Decide(Some.Message.Numbered(2), Some.Noon)).ShouldBe(Some.Noon + Cooldown);
+    }
+
+    [Fact]
     public void Slots_of_a_day_that_is_used_up_go_on_in_the_next_morning()
     {
         var decided = Some.Recipient.WithDailyLimit(2).DecideAll(Some.Messages([.. Enumerable.Repeat(Lane.High, 5)]));

@@ -7,7 +7,7 @@ WITH sent AS (
   SET status = 'sent', sent_at = @now, finished_at = @now, delivered_message_id = q.id, reason = 'delivered'
   FROM unnest(@ids::uuid[], @conversationIds::text[], @dates::date[], @places::integer[]) AS d (id, conversation_id, date, place)
   WHERE q.id = d.id AND q.status = 'queued' AND clock_timestamp() < @readAt + interval '5 seconds'
-  RETURNING q.id, q.user_id, q.agent_id, coalesce(nullif(q.final_message, ''), message_text(q.message_data)) AS content, d.conversation_id, d.date, d.place
+  RETURNING q.id, q.user_id, q.agent_id, text_to_send(q.final_message, q.message_data) AS content, d.conversation_id, d.date, d.place
 ), stored AS (
   INSERT INTO messages (id, conversation_id, user_id, role, content, direction, status, created_at)
   -- The agent's kind: an adopted queue may name no agent, and an adopted column holds 50 characters.

@@ -1,7 +1,7 @@
 -- Puts messages whose turn has come aside until the model has seen them, with the claim of the instance that asks it; or, without a
--- claim, until it can be asked. When the time has come and nothing was recorded, whoever finds them begins anew.
+-- claim, in the line of those that wait until somebody can ask it. When the time has come and nothing was recorded, whoever finds them begins anew.
 UPDATE message_queue q
-SET scheduled_for = r.until, render_claim = r.claim, reason = 'rendering',
+SET scheduled_for = r.until, render_until = r.until, render_claim = r.claim, reason = 'rendering',
   not_before = coalesce(q.not_before, CASE WHEN q.reason IS NULL THEN q.scheduled_for END)
 FROM unnest(@ids::uuid[], @untils::timestamptz[], @claims::uuid[]) AS r (id, until, claim)
 WHERE q.id = r.id AND q.status = 'queued'

@@ -33,6 +33,9 @@ internal sealed record ClaimedMessage
 
     public bool HasContent { get; init; }
 
+    /// <summary>Whether there is something that a text could be written from; read by claims alone.</summary>
+    public bool HasBrief { get; init; }
+
     /// <summary>Its topic; read for predictions alone.</summary>
     public string? Topic { get; init; }
 
@@ -77,6 +80,7 @@ internal sealed record ClaimedMessage
         HasBeenHeld = Reason is not null,
         HasContent = HasContent,
         NeedsModel = needsModel,
+        IsWithModel = Reason == Reasons.Rendering,
         HasLostItsConversation = hasLostItsConversation,
     };
 }

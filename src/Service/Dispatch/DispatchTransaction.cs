@@ -15,19 +15,16 @@ namespace Orchestrator.Service.Dispatch;
 /// </summary>
 internal sealed class DispatchTransaction(
     NpgsqlConnection connection, NpgsqlTransaction transaction, Recipients recipients, RenderBacklog rendering, Settings settings,
-    CancellationToken cancellationToken)
+    CancellationToken cancellationToken) : IDisposable
 {
-    /// <summary>When a message is decided again that the model has no hand free for.</summary>
-    private static readonly Duration UntilModelIsFree = Duration.FromSeconds(5);
-
     /// <summary>How many of one user's slots are looked at; with more than these waiting, some are given twice and moved again later.</summary>
     private const int MostHeld = 20_000;
 
     /// <summary>The messages that must still make sense, and that something was said since.</summary>
     private IReadOnlySet<Guid> _news = new HashSet<Guid>();
 
-    /// <summary>What is to be put before the model once the transaction is committed.</summary>
-    public IReadOnlyList<RenderJob> Renders { get; private set; } = [];
+    /// <summary>What is to be put before the model once the transaction is committed; there is a hand for each.</summary>
+    private IReadOnlyList<RenderJob> _renders = [];
 
     /// <summary>The users among the claimed messages whom another dispatcher is serving.</summary>
     public IReadOnlyCollection<string> BusyUsers { get; private set; } = [];
@@ -51,7 +48,7 @@ internal sealed class DispatchTransaction(
     public async Task<IReadOnlyList<Decided>> DecideAsync(IReadOnlyList<ClaimedMessage> claimed, Instant now)
     {
         var userIds = claimed.Select(m => m.UserId).Distinct().ToArray();
-        var (users, budgets, conversations) = await LoadAsync(claimed, userIds);
+        var (users, budgets, conversations, leased) = await LoadAsync(claimed, userIds, now);
         var load = await LoadForLowLaneAsync(claimed, now);
         _news = await CheckForNewsAsync(claimed, now);
         var decided = new List<Decided>(claimed.Count);
@@ -74,7 +71,7 @@ internal sealed class DispatchTransaction(
 
             var person = new Person(
                 ofUser.Key, recipients.Create(user, [.. budgets[ofUser.Key]], load.UsersWithHigherLanes.Contains(ofUser.Key)), [.. ofUser]);
-            var decisions = Decide(person, held: []).ToList();
+            var decisions = Decide(person, leased[person.UserId]).ToList();
             if (decisions.Exists(d => d.Decision is Decision.Defer))
                 crowded.Add(person);
             else
@@ -96,7 +93,8 @@ internal sealed class DispatchTransaction(
             var due = person.Messages.ToDictionary(m => m.Id);
             var sequences = person.Messages.Select(m => m.SequenceId).ToHashSet();
             var all = person.Messages.Select(m => m.AsOne(AsQueued, settings.Rules))
-                .Concat(ClaimedSequence.TogetherIn(held.Where(m => m.SequenceId is null || !sequences.Contains(m.SequenceId)), rendering.HasModel));
+                .Concat(ClaimedSequence.TogetherIn(
+                    held.Where(m => !due.ContainsKey(m.Id) && (m.SequenceId is null || !sequences.Contains(m.SequenceId))), rendering.HasModel));
             foreach (var message in DeliveryPolicy.Order(all, now, settings.Rules))
             {
                 if (due.TryGetValue(message.Id, out var claimedMessage))
@@ -107,8 +105,12 @@ internal sealed class DispatchTransaction(
         }
 
         QueuedMessage AsQueued(ClaimedMessage message) => message.ToQueuedMessage(
-            needsModel: rendering.HasModel && (!message.HasContent || _news.Contains(message.Id)),
+            needsModel: message.HasContent ? rendering.HasModel && _news.Contains(message.Id) : CanBeWritten(message),
             hasLostItsConversation: message.ConversationId is not null && !conversations.Contains((message.ConversationId, message.UserId)));
+
+        // An instance without a model leaves it to those that have one, as while a key is being rolled out; but not for ever.
+        bool CanBeWritten(ClaimedMessage message) => message.HasBrief
+            && (rendering.HasModel || now < message.ToQueuedMessage(needsModel: true).EligibleAt + settings.Rules.LongestDelay);
     }
 
     /// <summary>Ends the message, or its sequence, as one that can never be delivered; false where it has left the queue meanwhile.</summary>
@@ -156,15 +158,31 @@ internal sealed class DispatchTransaction(
         return true;
     }
 
-    /// <summary>Puts messages aside for the model: as many as it has hands for, the others for a moment.</summary>
+    /// <summary>Hands what was put aside for the model to those who ask it. To be called once the transaction is committed.</summary>
+    public void BeginRenders()
+    {
+        foreach (var job in _renders)
+            rendering.Add(job);
+        _renders = [];
+    }
+
+    /// <summary>Frees the hands that were kept for what was not committed.</summary>
+    public void Dispose() => rendering.Free(_renders.Count);
+
+    /// <summary>Puts messages aside for the model: as many as it has hands free for, the others in the line.</summary>
     private async Task LeaseRendersAsync(List<Decided> renders, Instant now)
     {
         if (renders.Count == 0)
             return;
 
-        Renders = [.. renders.Take(rendering.Room).Select(d => new RenderJob(d.Message.UserId, [.. d.Message.All.Select(m => m.Id)], Guid.CreateVersion7()))];
-        var leases = Renders.SelectMany(job => job.Ids.Select(id => (Id: id, Until: now + rendering.LeaseOf(job), Claim: (Guid?)job.Claim)))
-            .Concat(renders.Skip(Renders.Count).SelectMany(d => d.Message.All.Select(m => (m.Id, Until: now + UntilModelIsFree, Claim: (Guid?)null))))
+        var inOrder = renders.OrderBy(d => Lanes.Parse(d.Message.Priority)).ThenBy(d => d.Message.ScheduledFor).ToList();
+        _renders =
+        [
+            .. inOrder.Take(rendering.Take(inOrder.Count))
+                .Select(d => new RenderJob(d.Message.UserId, [.. d.Message.All.Select(m => m.Id)], Guid.CreateVersion7())),
+        ];
+        var leases = _renders.SelectMany(job => job.Ids.Select(id => (Id: id, Until: now + rendering.LeaseOf(job.Ids.Length), Claim: (Guid?)job.Claim)))
+            .Concat(await LineUpAsync([.. inOrder.Skip(_renders.Count)], now))
             .ToList();
         await ExecuteAsync("LeaseRenders", new
         {
@@ -172,6 +190,29 @@ internal sealed class DispatchTransaction(
             untils = leases.ConvertAll(l => l.Until).ToArray(),
             claims = leases.ConvertAll(l => l.Claim).ToArray(),
         });
+    }
+
+    /// <summary>
+    /// Gives each message a place at the end of its lane's line. A place is a time by which a hand has come to it, however slow the model;
+    /// mostly it comes long before. So a message is written once to stand in line, and again only where no instance has come.
+    /// </summary>
+    private async Task<IEnumerable<(Guid Id, Instant Until, Guid? Claim)>> LineUpAsync(List<Decided> renders, Instant now)
+    {
+        if (renders.Count == 0)
+            return [];
+
+        var ends = (await QueryAsync<EndOfLine>("ReadEndsOfLine", new { })).ToDictionary(end => end.Priority, end => end.Until);
+        var places = new List<(Guid Id, Instant Until, Guid? Claim)>();
+        foreach (var message in renders.ConvertAll(d => d.Message))
+        {
+            var place = rendering.PlaceBehind(ends.GetValueOrDefault(message.Priority, now), message.All.Count, now);
+            ends[message.Priority] = place;
+            // Where it expires first, it is looked at then.
+            var until = message.All.Min(m => m.ExpiresAt) is { } expiry ? Instant.Min(place, expiry) : place;
+            places.AddRange(message.All.Select(m => (m.Id, until, (Guid?)null)));
+        }
+
+        return places;
     }
 
     /// <summary>Without a model a message goes out though nobody knows whether it still makes sense, and its trail says so.</summary>
@@ -188,7 +229,7 @@ internal sealed class DispatchTransaction(
     private async Task<IReadOnlySet<Guid>> CheckForNewsAsync(IReadOnlyList<ClaimedMessage> claimed, Instant now)
     {
         var ids = claimed.SelectMany(m => m.All).Where(m => m.RequiresFreshContext).Select(m => m.Id).ToArray();
-        return ids.Length == 0 ? _news : (await QueryAsync<Guid>("CheckForNews", new { ids, now })).ToHashSet();
+        return ids.Length == 0 ? _news : (await QueryAsync<Guid>("CheckForNews", new { ids, now, mostVerdicts = RenderRetries.MostVerdicts })).ToHashSet();
     }
 
     private Task<int> FinishAsync(List<(Guid Id, string Status, string Code, string Sentence)> finished, Instant now) =>
@@ -267,17 +308,20 @@ internal sealed class DispatchTransaction(
         return found;
     }
 
-    private async Task<(Dictionary<string, UserRow> Users, ILookup<string, BudgetRow> Budgets, HashSet<(string Id, string UserId)> Conversations)>
-        LoadAsync(IReadOnlyList<ClaimedMessage> claimed, string[] userIds)
+    private async Task<(
+        Dictionary<string, UserRow> Users, ILookup<string, BudgetRow> Budgets, HashSet<(string Id, string UserId)> Conversations,
+        ILookup<string, ClaimedMessage> Leased)>
+        LoadAsync(IReadOnlyList<ClaimedMessage> claimed, string[] userIds, Instant now)
     {
         var named = claimed.SelectMany(m => m.All).Where(m => m.ConversationId is not null).Select(m => m.ConversationId!).Distinct().ToArray();
-        var parameters = new { userIds, conversationIds = named };
+        var parameters = new { userIds, conversationIds = named, now };
         await using var results = await connection.QueryMultipleAsync(new CommandDefinition(
-            Sql.Batch("LoadUsers", "LoadBudgets", "CheckConversations"), parameters, transaction, cancellationToken: cancellationToken));
+            Sql.Batch("LoadUsers", "LoadBudgets", "CheckConversations", "LoadLeasedMessages"), parameters, transaction, cancellationToken: cancellationToken));
         return (
             (await results.ReadAsync<UserRow>()).ToDictionary(u => u.UserId),
             (await results.ReadAsync<BudgetRow>()).ToLookup(b => b.UserId),
-            (await results.ReadAsync<ConversationRow>()).Select(c => (c.Id, c.UserId)).ToHashSet());
+            (await results.ReadAsync<ConversationRow>()).Select(c => (c.Id, c.UserId)).ToHashSet(),
+            (await results.ReadAsync<ClaimedMessage>()).ToLookup(m => m.UserId));
     }
 
     private async Task<LowLaneLoad> LoadForLowLaneAsync(IReadOnlyList<ClaimedMessage> claimed, Instant now)
@@ -309,6 +353,14 @@ internal sealed class DispatchTransaction(
 
     /// <summary>A user, and the messages of the batch that are for them.</summary>
     private sealed record Person(string UserId, Recipient Recipient, IReadOnlyList<ClaimedMessage> Messages);
+
+    /// <summary>The last place of a lane's line before the model.</summary>
+    private sealed record EndOfLine
+    {
+        public required string Priority { get; init; }
+
+        public Instant Until { get; init; }
+    }
 
     /// <summary>How busy the queue is, as far as low messages care.</summary>
     private sealed record LowLaneLoad(int HigherLanesDue, IReadOnlySet<string> UsersWithHigherLanes)

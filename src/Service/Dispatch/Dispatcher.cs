@@ -34,8 +34,10 @@ public sealed class Dispatcher(
     public async Task<DispatchPass> RunOnceAsync(CancellationToken cancellationToken)
     {
         Log.ProcessingQueue(logger);
+        // What stands in line before the model was due before everything that is due now.
+        var pass = await DispatchLineAsync(cancellationToken);
         var sweep = new QueueSweep();
-        var pass = await SweepAsync(sweep, setAside: true, cancellationToken);
+        pass += await SweepAsync(sweep, setAside: true, cancellationToken);
         if (sweep.HasSetAside)
             pass += await SweepAsync(sweep.ForThoseSetAside(), setAside: false, cancellationToken);
 
@@ -78,6 +80,26 @@ public sealed class Dispatcher(
             cancellationToken,
             lockFirst: userId, lockTimeout: "5s");
 
+    /// <summary>Takes from the line before the model what this instance has hands free for. Any other rule may have come between meanwhile.</summary>
+    /// <exception cref="NpgsqlException">The database went out of reach.</exception>
+    public async Task<DispatchPass> DispatchLineAsync(CancellationToken cancellationToken)
+    {
+        var pass = new DispatchPass(default, Instant.MinValue);
+        var skippedUsers = new HashSet<string>();
+        while (rendering.Room is > 0 and var limit)
+        {
+            var batch = await RunBatchAsync(
+                (transaction, _) => transaction.ClaimAsync("ClaimLine", new { limit, skippedUsers = skippedUsers.ToArray() }), cancellationToken);
+            pass += new DispatchPass(batch.Result + await JudgeAsync(batch, cancellationToken), batch.At);
+            skippedUsers.UnionWith(batch.UsersLeft);
+            // Who is served by another dispatcher must not hide those behind; where nothing else could be done, nothing can.
+            if (batch.Claimed == 0 || (batch.Result.Decided == 0 && batch.UsersLeft.Count == 0))
+                break;
+        }
+
+        return pass;
+    }
+
     /// <summary>
     /// How long until the next message becomes due; null where none waits. What was due already and was not taken is in somebody else's
     /// hands, or cannot be helped before the next tick.
@@ -104,7 +126,7 @@ public sealed class Dispatcher(
         {
             await using var connection = await database.OpenConnectionAsync(cancellationToken);
             await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
-            var batch = new DispatchTransaction(connection, transaction, recipients, rendering, settings, cancellationToken);
+            using var batch = new DispatchTransaction(connection, transaction, recipients, rendering, settings, cancellationToken);
             await batch.BoundAsync(lockTimeout);
             if (lockFirst is not null)
                 await batch.LockUserAsync(lockFirst);
@@ -120,8 +142,7 @@ public sealed class Dispatcher(
             }
 
             await transaction.CommitAsync(cancellationToken);
-            foreach (var job in batch.Renders)
-                rendering.Add(job);
+            batch.BeginRenders();
             Report(decided);
             var result = DispatchTransaction.Count(decided);
             if (result.Delivered > 0)
@@ -185,7 +206,7 @@ public sealed class Dispatcher(
         {
             await using var connection = await database.OpenConnectionAsync(cancellationToken);
             await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
-            var batch = new DispatchTransaction(connection, transaction, recipients, rendering, settings, cancellationToken);
+            using var batch = new DispatchTransaction(connection, transaction, recipients, rendering, settings, cancellationToken);
             await batch.BoundAsync("1s");
             // Of a sequence several rows are locked, and whoever locks more than one holds the user first.
             if (message.Sequence is not null)

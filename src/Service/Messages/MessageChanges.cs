@@ -119,11 +119,13 @@ public sealed class MessageChanges(
             && (hold is null || waiting.Exists(m => m.ScheduledFor <= context.Now))), null);
 
         QueuedMessage AsQueued(ClaimedMessage row) => row.ToQueuedMessage(
-            needsModel: settings.Model is not null && !row.HasContent,
+            needsModel: settings.Model is not null && !row.HasContent && row.HasBrief,
             hasLostItsConversation: row.Id == id && row.ConversationId is not null && context.ConversationIsUnknown) with
         {
             // It has its place by the time since when it could have gone, not by the time of this change.
             HasBeenHeld = true,
+            // A model that is at it, or was to be, begins anew.
+            IsWithModel = false,
         };
     }
 
@@ -135,6 +137,8 @@ public sealed class MessageChanges(
         ExpiresAt = request.ExpiresAt is { } expiry ? expiry.Value : row.ExpiresAt,
         CanDelay = request.CanDelay ?? row.CanDelay,
         HasContent = isTheOne && request.MessageData is not null ? request.HasContent : row.HasContent,
+        // The reader has seen to it that there is one of the two.
+        HasBrief = row.HasBrief || isTheOne && request is { MessageData: not null, HasContent: false },
     };
 
     private static Problem? Refusal(ChangeRequest request, IReadOnlyList<ClaimedMessage> changed, Instant now) =>

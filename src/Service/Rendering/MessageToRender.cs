@@ -16,12 +16,10 @@ internal enum ModelTask
 /// <param name="Id">The message.</param>
 /// <param name="UserId">Whose it is.</param>
 /// <param name="Asks">What it wants.</param>
-/// <param name="HasContent">Whether there is a text that can go out without the model.</param>
-/// <param name="Attempts">How often in a row the model has failed for it.</param>
 /// <param name="NewestInboundAt">When the newest inbound message that the occasion knows was written; the epoch where there is none.</param>
+/// <param name="Digest">Of what was read of it: tells whether it has been changed since.</param>
 /// <param name="Occasion">What the model is told.</param>
-internal sealed record MessageToRender(
-    Guid Id, string UserId, ModelTask Asks, bool HasContent, int Attempts, Instant NewestInboundAt, Occasion Occasion);
+internal sealed record MessageToRender(Guid Id, string UserId, ModelTask Asks, Instant NewestInboundAt, string Digest, Occasion Occasion);
 
 /// <summary>What the model made of a message.</summary>
 internal sealed record Rendered(MessageToRender Message, Outcome Outcome);
@@ -42,4 +40,7 @@ internal abstract record Outcome(string Code, string? Reason)
 
     /// <summary>The model gave nothing that may be used.</summary>
     internal sealed record Failed(ModelFault Fault) : Outcome(Fault.Code, Fault.Sentence);
+
+    /// <summary>The model was not asked: it fails for everybody, and is left alone for a while.</summary>
+    internal sealed record Paused() : Outcome(ModelFaults.LeftAlone.Code, ModelFaults.LeftAlone.Sentence);
 }

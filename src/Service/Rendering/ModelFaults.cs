@@ -21,7 +21,13 @@ internal static class ModelFaults
     public static readonly ModelFault Malformed = new(ModelFaultKind.Malformed, "malformed", "The model's answer does not have the form asked for.");
 
     public static readonly ModelFault MessageTooLong = new(
-        ModelFaultKind.Rejected, "message_too_long", "The message holds more data than is put before the model.");
+        ModelFaultKind.Unacceptable, "message_too_long", "The message holds more data than is put before the model.");
+
+    public static readonly ModelFault LeftAlone = new(
+        ModelFaultKind.Unavailable, "model_unavailable", "The model failed several times in a row and is left alone for a moment.");
+
+    public static readonly ModelFault Stumbled = new(
+        ModelFaultKind.Unacceptable, "internal_error", "The service stumbled over the message when it was to be put before the model.");
 
     public static ModelFault TimedOut(Duration timeout) => new(ModelFaultKind.TimedOut, "timed_out",
         string.Create(CultureInfo.InvariantCulture, $"The model did not answer within {timeout.TotalSeconds:0.#} seconds."));
@@ -49,9 +55,9 @@ internal static class ModelFaults
             529 => new(ModelFaultKind.Unavailable, "overloaded", "The model's provider is overloaded.", retryAfter),
             401 or 403 => new(ModelFaultKind.Rejected, code, "The model's provider does not accept the key (ANTHROPIC_API_KEY)."),
             402 => new(ModelFaultKind.Rejected, code, "The account at the model's provider has a problem with its payment."),
-            404 => new(ModelFaultKind.Rejected, code, "The model's provider knows no such model (ANTHROPIC_MODEL) or address (ANTHROPIC_BASE_URL)."),
+            404 or (>= 300 and < 400) => new(ModelFaultKind.Rejected, code, "The model's provider knows no such model (ANTHROPIC_MODEL) or address (ANTHROPIC_BASE_URL)."),
             408 or 409 or >= 500 => new(ModelFaultKind.Unavailable, code, $"The model's provider has a fault of its own (status {status}).", retryAfter),
-            _ => new(ModelFaultKind.Rejected, code, $"The model's provider does not accept the request (status {status})."),
+            _ => new(ModelFaultKind.Unacceptable, code, $"The model's provider does not accept the request (status {status})."),
         };
     }
 

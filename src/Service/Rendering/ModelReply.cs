@@ -58,6 +58,9 @@ public enum ModelFaultKind
     /// <summary>No answer in time.</summary>
     TimedOut,
 
-    /// <summary>The key, the account, a setting or the request itself is not accepted: asking again changes nothing.</summary>
+    /// <summary>The key, the account or a setting is not accepted, whatever is asked.</summary>
     Rejected,
+
+    /// <summary>This one request is not accepted; another may be.</summary>
+    Unacceptable,
 }

@@ -10,12 +10,17 @@ namespace Orchestrator.Service.Rendering;
 internal sealed record RenderJob(string UserId, Guid[] Ids, Guid Claim);
 
 /// <summary>
-/// From the dispatch to the model, inside one process. It takes no more than can be done within the leases: what finds no room is
-/// decided again a little later, by whichever instance has room then.
+/// From the dispatch to the model, inside one process. A dispatch takes a hand for each job before it leases the messages, so that a lease
+/// begins when its job does: nothing waits here. What finds no hand free stands in line in the database.
 /// </summary>
 /// <param name="options">How many calls are made at once; null: there is no model.</param>
 public sealed class RenderBacklog(ModelOptions? options)
 {
+    private static readonly Duration LeaseMargin = Duration.FromSeconds(30);
+
+    /// <summary>Who has no model lines messages up for those who have one.</summary>
+    private static readonly Duration PlaceWithoutModel = Duration.FromMinutes(5);
+
     private readonly Channel<RenderJob> _jobs = Channel.CreateUnbounded<RenderJob>();
 
     private int _taken;
@@ -23,25 +28,43 @@ public sealed class RenderBacklog(ModelOptions? options)
     /// <summary>Whether there is a model at all.</summary>
     public bool HasModel => options is not null;
 
-    /// <summary>How many more jobs there is room for: as many as are worked on may wait.</summary>
-    internal int Room => options is null ? 0 : Math.Max(0, (2 * options.MaxConcurrency) - Volatile.Read(ref _taken));
+    /// <summary>How many hands are free.</summary>
+    internal int Room => Math.Max(0, Hands - Volatile.Read(ref _taken));
 
-    /// <summary>How long a job may take: its own calls, and those of one that it waits behind.</summary>
-    internal Duration LeaseOf(RenderJob job) => options is null ? Duration.Zero : (options.Timeout * (2 * (job.Ids.Length + 1))) + Duration.FromSeconds(30);
+    private int Hands => options?.MaxConcurrency ?? 0;
 
-    /// <summary>Takes a job whose lease is committed.</summary>
-    internal void Add(RenderJob job)
+    /// <summary>How long a job of so many messages may take.</summary>
+    internal Duration LeaseOf(int messages) => options is null ? Duration.Zero : (options.Timeout * messages) + LeaseMargin;
+
+    /// <summary>A place in the line: when hands that are as slow as they may be have come to it.</summary>
+    /// <param name="last">The last place so far; one that is past counts for nothing.</param>
+    /// <param name="messages">How many messages go together.</param>
+    /// <param name="now">The time.</param>
+    internal Instant PlaceBehind(Instant last, int messages, Instant now) => options is null
+        ? Instant.Max(last, now + PlaceWithoutModel)
+        : Instant.Max(last, now + options.Timeout) + (options.Timeout * messages / Hands);
+
+    /// <summary>Takes as many hands as are wanted and free. Each is freed by a job that is done, or is not to be.</summary>
+    internal int Take(int wanted)
     {
-        Interlocked.Increment(ref _taken);
-        _jobs.Writer.TryWrite(job);
+        while (true)
+        {
+            var taken = Volatile.Read(ref _taken);
+            var hands = Math.Clamp(Hands - taken, 0, wanted);
+            if (hands == 0 || Interlocked.CompareExchange(ref _taken, taken + hands, taken) == taken)
+                return hands;
+        }
     }
 
-    /// <summary>The next job; <see cref="Done"/> is due after it.</summary>
+    /// <summary>Frees hands.</summary>
+    internal void Free(int hands = 1) => Interlocked.Add(ref _taken, -hands);
+
+    /// <summary>Gives a hand that was taken its job, whose lease is committed.</summary>
+    internal void Add(RenderJob job) => _jobs.Writer.TryWrite(job);
+
+    /// <summary>The next job.</summary>
     internal ValueTask<RenderJob> NextAsync(CancellationToken cancellationToken) => _jobs.Reader.ReadAsync(cancellationToken);
 
     /// <summary>A job that nobody has begun; null: there is none.</summary>
     internal RenderJob? TryNext() => _jobs.Reader.TryRead(out var job) ? job : null;
-
-    /// <summary>Makes room.</summary>
-    internal void Done() => Interlocked.Decrement(ref _taken);
 }

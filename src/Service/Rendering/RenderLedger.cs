@@ -32,7 +32,7 @@ public sealed class RenderLedger(
             return [];
 
         var zone = recipients.Create(user, []).Zone;
-        var news = (await connection.QueryAsync<Guid>(Command("CheckForNews", new { ids = job.Ids, now }))).ToHashSet();
+        var news = (await connection.QueryAsync<Guid>(Command("CheckForNews", new { ids = job.Ids, now, mostVerdicts = RenderRetries.MostVerdicts }))).ToHashSet();
         var messages = new List<MessageToRender>();
         foreach (var row in rows)
         {
@@ -43,10 +43,13 @@ public sealed class RenderLedger(
                 asks = ModelTask.Write;
             else
                 continue;
+            // Changed since it was leased: there is nothing left to write from, as the next decision will find.
+            if (row is { HasContent: false, Data: null })
+                continue;
 
             var turns = (await connection.QueryAsync<TurnRow>(Command(
                 "LoadConversationTurns", new { row.ConversationId, row.UserId, now, most = MostTurns }))).Reverse();
-            messages.Add(new MessageToRender(row.Id, row.UserId, asks, row.HasContent, row.RenderAttempts, row.NewestInboundAt, new Occasion
+            messages.Add(new MessageToRender(row.Id, row.UserId, asks, row.NewestInboundAt, row.Digest, new Occasion
             {
                 Content = row.Content,
                 Data = row.Data,
@@ -71,77 +74,25 @@ public sealed class RenderLedger(
     /// <summary>Records what came of a job, all of it or nothing.</summary>
     /// <returns>False where the lease is lost: somebody else has the messages, or they are waiting no more.</returns>
     /// <exception cref="NpgsqlException">The database is out of reach.</exception>
-    internal async Task<bool> RecordAsync(RenderJob job, IReadOnlyList<Rendered> renderings, CancellationToken cancellationToken)
+    internal Task<bool> RecordAsync(RenderJob job, IReadOnlyList<Rendered> renderings, CancellationToken cancellationToken) =>
+        RunAsync(job, transaction => transaction.RecordAsync(renderings), cancellationToken);
+
+    /// <summary>Records a fault that came before any answer, for all messages of a job.</summary>
+    /// <inheritdoc cref="RecordAsync"/>
+    internal Task<bool> RecordFaultAsync(RenderJob job, ModelFault fault, CancellationToken cancellationToken) =>
+        RunAsync(job, transaction => transaction.RecordFaultAsync(fault), cancellationToken);
+
+    private async Task<bool> RunAsync(RenderJob job, Func<RenderTransaction, Task> record, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
-        // Whoever changes several messages of a user holds the user first.
-        await RunAsync("LockUser", new { userId = job.UserId });
-        var now = (await clock.ReadAsync(connection, cancellationToken)).Now;
-        var recorded = (renderings is [.., var last] ? last.Outcome : null) switch
-        {
-            Outcome.Stale => await EndAsync("RecordStale", renderings[^1]),
-            Outcome.Failed failed => await FailAsync(failed.Fault),
-            _ => await ReadyAsync(),
-        };
-        if (!recorded)
+        var rendering = new RenderTransaction(connection, transaction, job, logger, cancellationToken);
+        if (!await rendering.BeginAsync(clock))
             return false;
 
+        await record(rendering);
         await transaction.CommitAsync(cancellationToken);
         return true;
-
-        async Task<bool> ReadyAsync()
-        {
-            var ready = renderings.ToDictionary(r => r.Message.Id);
-            var rows = 0;
-            foreach (var id in job.Ids)
-            {
-                var rendering = ready.GetValueOrDefault(id);
-                rows += await RunAsync("RecordRendered", new
-                {
-                    id,
-                    job.Claim,
-                    now,
-                    text = (rendering?.Outcome as Outcome.Ready)?.Text,
-                    judgedAt = rendering?.Message is { Asks: ModelTask.Judge } judged ? judged.NewestInboundAt : (Instant?)null,
-                });
-            }
-
-            return rows == job.Ids.Length;
-        }
-
-        async Task<bool> FailAsync(ModelFault fault)
-        {
-            var rendering = renderings[^1];
-            if (RenderRetries.Next(rendering.Message.Attempts + 1, fault.RetryAfter, now) is { } until)
-                return await RunAsync("RecordModelFailed", new { ids = job.Ids, job.Claim, until, reason = fault.Sentence, now }) == job.Ids.Length;
-            if (!rendering.Message.HasContent)
-                return await EndAsync("RecordUnwritten", rendering);
-
-            // It goes out as it is, and so do the others of its sequence that are ready.
-            await RunAsync("ReleaseRenders", new { ids = job.Ids.Where(id => id != rendering.Message.Id).ToArray(), job.Claim, now });
-            return await RunAsync("RecordUnjudged", new
-            {
-                id = rendering.Message.Id,
-                job.Claim,
-                judgedAt = rendering.Message.NewestInboundAt,
-                reason = $"The model could not judge whether the message still makes sense, so it goes out as it is. {fault.Sentence}",
-                now,
-            }) > 0;
-        }
-
-        async Task<bool> EndAsync(string statement, Rendered rendering)
-        {
-            if (await RunAsync(statement, new { id = rendering.Message.Id, job.Claim, reason = rendering.Outcome.Reason, now }) == 0)
-                return false;
-
-            await SequenceCancellation.CancelRestAsync(connection, [rendering.Message.Id], now, cancellationToken);
-            Log.RenderingEnded(logger, rendering.Message.Id, job.UserId, rendering.Outcome.Code);
-            return true;
-        }
-
-        Task<int> RunAsync(string statement, object parameters) => connection.ExecuteAsync(
-            new CommandDefinition(Sql.Query(statement), parameters, transaction, cancellationToken: cancellationToken));
     }
 
     /// <summary>Logs a call, whatever became of its message.</summary>
@@ -170,20 +121,26 @@ public sealed class RenderLedger(
             cancellationToken: cancellationToken));
     }
 
-    /// <summary>Gives a job back that is not done. A process that is stopping tries this once; where it fails, the lease runs out.</summary>
-    internal async Task ReleaseAsync(RenderJob job)
+    /// <summary>Gives jobs back that are not done. A process that is stopping tries this once; where it fails, the leases run out.</summary>
+    internal async Task ReleaseAsync(IReadOnlyList<RenderJob> jobs)
     {
+        if (jobs.Count == 0)
+            return;
+
         try
         {
             using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(1));
             await using var connection = await database.OpenConnectionAsync(patience.Token);
             var now = (await clock.ReadAsync(connection, patience.Token)).Now;
+            var held = jobs.SelectMany(job => job.Ids.Select(id => (Id: id, job.Claim))).ToList();
             await connection.ExecuteAsync(new CommandDefinition(
-                Sql.Query("ReleaseRenders"), new { ids = job.Ids, job.Claim, now }, cancellationToken: patience.Token));
+                Sql.Query("ReleaseRenders"),
+                new { ids = held.ConvertAll(h => h.Id).ToArray(), claims = held.ConvertAll(h => h.Claim).ToArray(), now },
+                cancellationToken: patience.Token));
         }
         catch (Exception e) when (e is NpgsqlException or OperationCanceledException)
         {
-            Log.RenderFault(logger, job.UserId, DatabaseErrors.Describe(e));
+            Log.RenderFault(logger, jobs[0].UserId, DatabaseErrors.Describe(e));
         }
     }
 
@@ -192,8 +149,6 @@ public sealed class RenderLedger(
         public Guid Id { get; init; }
 
         public required string UserId { get; init; }
-
-        public int RenderAttempts { get; init; }
 
         public bool RequiresFreshContext { get; init; }
 
@@ -204,6 +159,8 @@ public sealed class RenderLedger(
         public string? Data { get; init; }
 
         public bool HasContent { get; init; }
+
+        public required string Digest { get; init; }
 
         public string? ConversationId { get; init; }
 

@@ -12,43 +12,60 @@ namespace Orchestrator.Service.Rendering;
 internal sealed class RenderLoop(
     RenderBacklog backlog, Renderer renderer, RenderLedger ledger, Dispatcher dispatcher, ModelOptions options, ILogger<RenderLoop> logger) : BackgroundService
 {
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    /// <summary>Runs until it is told to stop; then everything that was not done is given back, in one statement.</summary>
+    internal async Task RunAsync(CancellationToken stoppingToken)
     {
-        await Task.WhenAll(Enumerable.Range(0, options.MaxConcurrency).Select(_ => WorkAsync(stoppingToken)));
+        var unfinished = await Task.WhenAll(Enumerable.Range(0, options.MaxConcurrency).Select(_ => WorkAsync(stoppingToken)));
+        List<RenderJob> jobs = [.. unfinished.OfType<RenderJob>()];
         while (backlog.TryNext() is { } job)
-            await ledger.ReleaseAsync(job);
+            jobs.Add(job);
+        await ledger.ReleaseAsync(jobs);
     }
 
-    private async Task WorkAsync(CancellationToken stoppingToken)
+    /// <summary>Does one job: the model, the record, what has become ready, and what may have the free hand next.</summary>
+    /// <exception cref="OperationCanceledException">Told to stop; the job may not be done.</exception>
+    internal async Task StepAsync(RenderJob job, CancellationToken stoppingToken)
     {
+        try
+        {
+            await renderer.RunAsync(job, stoppingToken);
+        }
+        finally
+        {
+            backlog.Free();
+        }
+
+        await DispatchAsync(job, () => dispatcher.DispatchUserAsync(job.UserId, stoppingToken), stoppingToken);
+        await DispatchAsync(job, () => dispatcher.DispatchLineAsync(stoppingToken), stoppingToken);
+    }
+
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => RunAsync(stoppingToken);
+
+    /// <summary>Works until it is told to stop.</summary>
+    /// <returns>The job that may not be done; null: there is none.</returns>
+    private async Task<RenderJob?> WorkAsync(CancellationToken stoppingToken)
+    {
+        RenderJob? job = null;
         try
         {
             while (true)
             {
-                var job = await backlog.NextAsync(stoppingToken);
-                try
-                {
-                    await renderer.RunAsync(job, stoppingToken);
-                }
-                finally
-                {
-                    backlog.Done();
-                }
-
-                await DecideAgainAsync(job, stoppingToken);
+                job = null;
+                job = await backlog.NextAsync(stoppingToken);
+                await StepAsync(job, stoppingToken);
             }
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
         {
-            // The lease is released; whoever finds the message begins anew.
+            return job;
         }
     }
 
-    private async Task DecideAgainAsync(RenderJob job, CancellationToken stoppingToken)
+    private async Task DispatchAsync(RenderJob job, Func<Task> dispatch, CancellationToken stoppingToken)
     {
         try
         {
-            await dispatcher.DispatchUserAsync(job.UserId, stoppingToken);
+            await dispatch();
         }
         catch (Exception e) when (e is not OperationCanceledException || !stoppingToken.IsCancellationRequested)
         {

@@ -13,8 +13,11 @@ namespace Orchestrator.Service.Rendering;
 /// <param name="logger">Where each verdict is told.</param>
 public sealed class Renderer(RenderLedger ledger, ILanguageModel model, ModelBreaker breaker, ILogger<Renderer> logger)
 {
-    /// <summary>Does a job. Never throws, save when given up: what cannot be recorded is begun anew when the lease has ended.</summary>
-    /// <exception cref="OperationCanceledException">Given up; the lease is released.</exception>
+    /// <summary>
+    /// Does a job. Never throws, save when given up. What the database keeps from being recorded is begun anew when the lease has ended; any
+    /// other fault counts as one of the model's, so that nothing is begun for ever.
+    /// </summary>
+    /// <exception cref="OperationCanceledException">Given up; the lease stands.</exception>
     internal async Task RunAsync(RenderJob job, CancellationToken cancellationToken)
     {
         try
@@ -24,7 +27,7 @@ public sealed class Renderer(RenderLedger ledger, ILanguageModel model, ModelBre
             {
                 results.Add(await AskAsync(message, cancellationToken));
                 // What is to become of a sequence is known with its first message that is stale or that the model failed for.
-                if (results[^1].Outcome is Outcome.Stale or Outcome.Failed)
+                if (results[^1].Outcome is not Outcome.Ready)
                     break;
             }
 
@@ -33,10 +36,23 @@ public sealed class Renderer(RenderLedger ledger, ILanguageModel model, ModelBre
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
-            await ledger.ReleaseAsync(job);
             throw;
         }
         catch (Exception e)
+        {
+            Log.RenderFault(logger, job.UserId, DatabaseErrors.Describe(e));
+            if (!DatabaseErrors.IsOutOfReach(e) && !DatabaseErrors.MayPass(e))
+                await RecordFaultAsync(job, cancellationToken);
+        }
+    }
+
+    private async Task RecordFaultAsync(RenderJob job, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await ledger.RecordFaultAsync(job, ModelFaults.Stumbled, cancellationToken);
+        }
+        catch (Exception e) when (e is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
         {
             Log.RenderFault(logger, job.UserId, DatabaseErrors.Describe(e));
         }
@@ -45,19 +61,32 @@ public sealed class Renderer(RenderLedger ledger, ILanguageModel model, ModelBre
     private async Task<Rendered> AskAsync(MessageToRender message, CancellationToken cancellationToken)
     {
         if (breaker.IsOpen)
-        {
-            return new Rendered(message, new Outcome.Failed(new ModelFault(
-                ModelFaultKind.Unavailable, "model_unavailable", "The model failed several times in a row and is left alone for a moment.")));
-        }
+            return new Rendered(message, new Outcome.Paused());
 
         var (outcome, fault, usage) = message.Asks == ModelTask.Judge
             ? Read(await model.JudgeAsync(message.Occasion, cancellationToken), Judged)
             : Read(await model.WriteAsync(message.Occasion, cancellationToken), text => new Outcome.Ready("written", Reason: null, text));
-        breaker.Note(fault?.Kind);
         if (usage is not null)
-            await ledger.LogCallAsync(message, outcome, usage, fault?.Code, cancellationToken);
+        {
+            breaker.Note(fault?.Kind);
+            await LogCallAsync(message, outcome, usage, fault?.Code, cancellationToken);
+        }
+
         Log.ModelAsked(logger, message.Id, outcome.Code, usage?.LatencyMs ?? 0);
         return new Rendered(message, outcome);
+    }
+
+    /// <summary>Logs a call. A log that takes no row costs the row, not what the model said: that is paid for.</summary>
+    private async Task LogCallAsync(MessageToRender message, Outcome outcome, ModelUsage usage, string? fault, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await ledger.LogCallAsync(message, outcome, usage, fault, cancellationToken);
+        }
+        catch (Exception e) when (e is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
+        {
+            Log.TrailRowLost(logger, message.UserId, DatabaseErrors.Describe(e));
+        }
     }
 
     private static (Outcome Outcome, ModelFault? Fault, ModelUsage? Usage) Read<T>(ModelReply<T> reply, Func<T, Outcome> read) => reply switch

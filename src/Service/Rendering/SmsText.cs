@@ -11,12 +11,12 @@ internal static partial class SmsText
     /// <param name="limit">The most characters of it; never more than <see cref="ModelOptions.LongestSms"/>.</param>
     public static Checked<string> Check(string raw, int limit)
     {
-        var written = OverridesOfDirection().Replace(Fence.Clean(raw), "").Trim();
-        if (!written.EnumerateRunes().Any(SaysSomething))
+        // Checked as it would be sent: what the fence had taken apart may be a tag again.
+        var text = Fence.Undo(OverridesOfDirection().Replace(Fence.Clean(raw), "").Trim());
+        if (!text.EnumerateRunes().Any(SaysSomething))
             return ModelFaults.Empty;
-        if (RawData().IsMatch(written))
+        if (RawData().IsMatch(text))
             return ModelFaults.RawData;
-        var text = Fence.Undo(written);
         return text.Length > Math.Min(limit, ModelOptions.LongestSms) ? ModelFaults.TooLong : new Checked<string>(text);
     }
 
@@ -25,7 +25,7 @@ internal static partial class SmsText
 
     /// <summary>Braces, nothing but a JSON array, a JSON field, a block of code, or one of the prompt's own tags.</summary>
     [GeneratedRegex(
-        """[{}]|^\[.*\]$|"\w+"\s*:\s*("|-?\d|true\b|false\b|null\b)|```|</?(first_name|local_time|summary|conversation|turn|message|content|data)\b""",
+        """[{}]|^\[.*\]$|"[\w.$-]+"\s*:\s*("|\[|-?\d|true\b|false\b|null\b)|```|</?(first_name|local_time|summary|conversation|turn|message|content|data)\b""",
         RegexOptions.Singleline | RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex RawData();
 

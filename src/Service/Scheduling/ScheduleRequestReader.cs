@@ -119,10 +119,14 @@ internal static class ScheduleRequestReader
     /// <summary>Faults a text that says nothing.</summary>
     internal static void CheckContent(JsonFields fields, string name, JsonElement data)
     {
-        if (data.TryGetProperty("content", out var content) && content.ValueKind == JsonValueKind.String
-            && string.IsNullOrWhiteSpace(content.GetString()))
+        if (data.TryGetProperty("content", out var content) && content.ValueKind == JsonValueKind.String)
         {
-            fields.Fault($"{name}.content", "must not be empty");
+            if (string.IsNullOrWhiteSpace(content.GetString()))
+                fields.Fault($"{name}.content", "must not be empty");
+        }
+        else if (data.EnumerateObject().All(field => field.NameEquals("content")))
+        {
+            fields.Fault(name, "must hold a content string, or data that a text can be written from");
         }
     }
 

@@ -183,7 +183,6 @@ public sealed class CancellingTests(PostgresServer server) : IAsyncLifetime
         var id = await rendering.QueueAsync("ann", """{"kind":"intro"}""");
         var instance = rendering.NewInstance();
         await instance.DispatchAsync();
-        var job = instance.Backlog.TryNext().ShouldNotBeNull();
         var answered = rendering.Model.Answer;
         (CancelAnswer? Answer, Problem? Problem) cancelled = default;
         rendering.Model.Answer = request =>
@@ -193,8 +192,7 @@ public sealed class CancellingTests(PostgresServer server) : IAsyncLifetime
             return answered(request);
         };
 
-        await instance.Renderer.RunAsync(job, TestContext.Current.CancellationToken);
-        instance.Backlog.Done();
+        await instance.RenderNextAsync();
 
         cancelled.Answer.ShouldNotBeNull();
         rendering.Model.Answer = answered;

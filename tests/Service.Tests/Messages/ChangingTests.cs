@@ -203,7 +203,6 @@ public sealed class ChangingTests(PostgresServer server) : IAsyncLifetime
         var id = await rendering.QueueAsync("ann", """{"kind":"intro"}""");
         var instance = rendering.NewInstance();
         await instance.DispatchAsync();
-        var job = instance.Backlog.TryNext().ShouldNotBeNull();
         var answered = rendering.Model.Answer;
         (ScheduleAnswer? Answer, Problem? Problem) change = default;
         rendering.Model.Answer = request =>
@@ -215,8 +214,7 @@ public sealed class ChangingTests(PostgresServer server) : IAsyncLifetime
             return answered(request);
         };
 
-        await instance.Renderer.RunAsync(job, TestContext.Current.CancellationToken);
-        instance.Backlog.Done();
+        await instance.RenderNextAsync();
 
         change.Answer.ShouldNotBeNull();
         rendering.Model.Answer = answered;
@@ -231,13 +229,13 @@ public sealed class ChangingTests(PostgresServer server) : IAsyncLifetime
     public async Task Words_that_a_model_has_written_or_judged_are_forgotten_with_the_content_they_were_made_of()
     {
         var id = await ScheduleAsync(Some.Request("ann") with { Lane = Lane.High, ScheduledFor = _db.Now + Duration.FromHours(1) });
-        await _db.ExecuteAsync("UPDATE message_queue SET final_message = 'Of old', judged_at = @now, render_attempts = 3", new { now = _db.Now });
+        await _db.ExecuteAsync("UPDATE message_queue SET final_message = 'Of old', judged_at = @now, render_attempts = 3, verdicts = 2", new { now = _db.Now });
 
         await ChangeAsync(id, To(Lane.Medium));
         (await _db.SingleAsync<(string?, int)>("SELECT final_message, render_attempts FROM message_queue")).ShouldBe(("Of old", 3));
         await ChangeAsync(id, To(content: "New"));
 
-        (await _db.SingleAsync<(string?, Instant?, int)>("SELECT final_message, judged_at, render_attempts FROM message_queue")).ShouldBe((null, null, 0));
+        (await _db.SingleAsync<(string?, Instant?, int, int)>("SELECT final_message, judged_at, render_attempts, verdicts FROM message_queue")).ShouldBe((null, null, 0, 0));
     }
 
     [Fact]

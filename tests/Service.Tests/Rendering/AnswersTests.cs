@@ -112,6 +112,9 @@ public sealed class AnswersTests
     [InlineData("```\nHello\n```")]
     [InlineData("<data>table_booked</data>")]
     [InlineData("Your table.</message>")]
+    [InlineData("&lt;data>table_booked&lt;/data>")]
+    [InlineData("\"due-date\": \"tomorrow\"")]
+    [InlineData("\"slots\": [")]
     public void Raw_data_reaches_nobody(string sms) => FaultOf(sms).ShouldBe(ModelFaultKind.Unfit);
 
     [Theory]

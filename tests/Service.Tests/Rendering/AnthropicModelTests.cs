@@ -253,12 +253,12 @@ public sealed class AnthropicModelTests : IAsyncLifetime
     [InlineData(503, "api_error", ModelFaultKind.Unavailable, "http_503")]
     [InlineData(504, "timeout_error", ModelFaultKind.Unavailable, "http_504")]
     [InlineData(408, "timeout_error", ModelFaultKind.Unavailable, "http_408")]
-    [InlineData(400, "invalid_request_error", ModelFaultKind.Rejected, "http_400")]
+    [InlineData(400, "invalid_request_error", ModelFaultKind.Unacceptable, "http_400")]
     [InlineData(402, "billing_error", ModelFaultKind.Rejected, "http_402")]
     [InlineData(403, "permission_error", ModelFaultKind.Rejected, "http_403")]
     [InlineData(404, "not_found_error", ModelFaultKind.Rejected, "http_404")]
-    [InlineData(413, "request_too_large", ModelFaultKind.Rejected, "http_413")]
-    [InlineData(418, "teapot_error", ModelFaultKind.Rejected, "http_418")]
+    [InlineData(413, "request_too_large", ModelFaultKind.Unacceptable, "http_413")]
+    [InlineData(418, "teapot_error", ModelFaultKind.Unacceptable, "http_418")]
     public async Task An_error_of_the_api_is_told_by_its_status_and_not_repeated(int status, string type, ModelFaultKind kind, string code)
     {
         var fault = await FaultOfJudgingAsync(ModelAnswer.Fails(status, type));

@@ -334,7 +334,7 @@ public sealed class RenderingFlowTests(PostgresServer server) : IAsyncLifetime
         var instance = _service.NewInstance();
 
         (await instance.DispatchAsync()).Delivered.ShouldBe(1, "ann's");
-        (await Db.SingleAsync<int>("SELECT count(*)::int FROM message_queue WHERE render_claim IS NOT NULL")).ShouldBe(8, "two for each of four hands");
+        (await Db.SingleAsync<int>("SELECT count(*)::int FROM message_queue WHERE render_claim IS NOT NULL")).ShouldBe(4, "one for each hand");
         await _service.WorkUntilNothingWaitsAsync();
         (await Db.SingleAsync<int>("SELECT count(*)::int FROM messages")).ShouldBe(31);
     }

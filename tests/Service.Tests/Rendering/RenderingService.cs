@@ -3,6 +3,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 using Orchestrator.Core;
 using Orchestrator.Fakes;
 using Orchestrator.Service.Dispatch;
+using Orchestrator.Service.Postgres;
 using Orchestrator.Service.Rendering;
 
 namespace Orchestrator.Service.Tests.Rendering;
@@ -27,13 +28,27 @@ public sealed class RenderingService : IAsyncDisposable
     public static async Task<RenderingService> CreateAsync(PostgresServer server) =>
         new(await server.CreateMigratedAsync(), await FakeModel.StartAsync());
 
+    /// <summary>On a database that the replaced service has left, with nothing waiting and nobody held back by a limit.</summary>
+    public static async Task<RenderingService> AdoptAsync(PostgresServer server)
+    {
+        var db = await server.CreateAdoptableAsync();
+        await new Migrator(db.DataSource).MigrateAsync(TestContext.Current.CancellationToken);
+        await db.ExecuteAsync("UPDATE message_queue SET status = 'cancelled' WHERE status = 'queued'; DELETE FROM user_message_budget");
+        return new(db, await FakeModel.StartAsync());
+    }
+
+    /// <summary>What breakers measure their rest by.</summary>
+    internal ManualTime Time { get; } = new();
+
     /// <summary>One more instance.</summary>
     internal Instance NewInstance()
     {
         var backlog = new RenderBacklog(Db.Settings.Model);
+        var (ledger, dispatcher) = (Db.NewRenderLedger(), Db.NewDispatcher(backlog));
         var renderer = new Renderer(
-            Db.NewRenderLedger(), _services.GetRequiredService<ILanguageModel>(), new ModelBreaker(TimeProvider.System), NullLogger<Renderer>.Instance);
-        return new Instance(Db.NewDispatcher(backlog), backlog, renderer);
+            ledger, _services.GetRequiredService<ILanguageModel>(), new ModelBreaker(Time), NullLogger<Renderer>.Instance);
+        var loop = new RenderLoop(backlog, renderer, ledger, dispatcher, Db.Settings.Model!, NullLogger<RenderLoop>.Instance);
+        return new Instance(dispatcher, backlog, loop);
     }
 
     /// <summary>Lets an instance dispatch, ask the model, and decide again, until nothing is left to do now.</summary>
@@ -41,10 +56,7 @@ public sealed class RenderingService : IAsyncDisposable
     {
         var instance = NewInstance();
         var result = await instance.DispatchAsync();
-        while (await instance.RenderNextAsync())
-        {
-        }
-
+        await instance.RenderAllAsync();
         return result;
     }
 
@@ -73,15 +85,15 @@ public sealed class RenderingService : IAsyncDisposable
     }
 
     /// <summary>The user writes, a second from now.</summary>
-    public async Task WritesAsync(string userId, string text, string direction = "inbound")
+    public async Task WritesAsync(string userId, string? text, string direction = "inbound", string? conversationId = null)
     {
         Db.Now += Duration.FromSeconds(1);
         await Db.ExecuteAsync(
             """
             INSERT INTO messages (conversation_id, user_id, role, content, direction, status, created_at)
-            VALUES ('c_' || @userId, @userId, 'user', @text, @direction, 'received', @now)
+            VALUES (@conversationId::external_id, @userId::external_id, 'user', @text, @direction, 'received', @now)
             """,
-            new { userId, text, direction, now = Db.Now });
+            new { userId, text, direction, conversationId = conversationId ?? $"c_{userId}", now = Db.Now });
     }
 
     public async Task AddUserAsync(string userId)
@@ -107,8 +119,17 @@ public sealed class RenderingService : IAsyncDisposable
     }
 
     /// <summary>A process of the service, as far as rendering goes.</summary>
-    internal sealed record Instance(Dispatcher Dispatcher, RenderBacklog Backlog, Renderer Renderer)
+    /// <remarks>Its parts are those of the service; a test takes the steps of its loop one by one.</remarks>
+    internal sealed record Instance(Dispatcher Dispatcher, RenderBacklog Backlog, RenderLoop Loop)
     {
+        /// <summary>Works off everything that there is to do now.</summary>
+        public async Task RenderAllAsync()
+        {
+            while (await RenderNextAsync())
+            {
+            }
+        }
+
         public async Task<DispatchResult> DispatchAsync() => (await Dispatcher.RunOnceAsync(TestContext.Current.CancellationToken)).Result;
 
         /// <summary>Works one job off; false where there is none.</summary>
@@ -116,9 +137,7 @@ public sealed class RenderingService : IAsyncDisposable
         {
             if (Backlog.TryNext() is not { } job)
                 return false;
-            await Renderer.RunAsync(job, TestContext.Current.CancellationToken);
-            Backlog.Done();
-            await Dispatcher.DispatchUserAsync(job.UserId, TestContext.Current.CancellationToken);
+            await Loop.StepAsync(job, TestContext.Current.CancellationToken);
             return true;
         }
     }

@@ -1,0 +1,206 @@
+using Dapper;
+using Orchestrator.Core;
+using Orchestrator.Fakes;
+
+namespace Orchestrator.Service.Tests.Rendering;
+
+/// <summary>What a failing model, a failing log and a failing message cost.</summary>
+public sealed class RenderingFaultTests(PostgresServer server) : IAsyncLifetime
+{
+    private const string Offer = """{"content": "Shall I book the boat for you?"}""";
+
+    private const string Data = """{"event": "intro_accepted", "by": "Priya"}""";
+
+    private RenderingService _service = null!;
+
+    private TestDatabase Db => _service.Db;
+
+    private FakeModel Model => _service.Model;
+
+    public async ValueTask InitializeAsync()
+    {
+        _service = await RenderingService.CreateAsync(server);
+        await _service.AddUserAsync("ann");
+    }
+
+    public ValueTask DisposeAsync() => _service.DisposeAsync();
+
+    private async Task QueueACrowdAsync(int size)
+    {
+        for (var n = 0; n < size; n++)
+        {
+            await _service.AddUserAsync($"user_{n}");
+            await _service.QueueAsync($"user_{n}", Data);
+        }
+    }
+
+    [Fact]
+    public async Task The_finished_messages_of_a_sequence_are_not_asked_about_again_when_a_later_one_fails()
+    {
+        await Db.ScheduleAsync(
+            Some.Request("ann") with { MessageData = Data, Following = [Data, Data, """{"event": "poison"}"""], HasContent = false, Lane = Lane.High });
+        Model.Answer = request => ModelAnswer.Sms(request.Data.Contains("poison", StringComparison.Ordinal) ? "" : "Fine.");
+
+        await _service.WorkUntilNothingWaitsAsync();
+
+        Model.Requests.Count.ShouldBe(3 + 4, "three once, and the last four times");
+    }
+
+    [Fact]
+    public async Task Messages_that_are_not_acceptable_themselves_leave_the_model_to_others()
+    {
+        await QueueACrowdAsync(6);
+        var large = $$"""{"content": "{{new string('x', 25_000)}}"}""";
+        for (var n = 0; n < 6; n++)
+        {
+            await _service.AddUserAsync($"large_{n}");
+            await _service.QueueAsync($"large_{n}", large, fresh: true);
+            await _service.WritesAsync($"large_{n}", "Hello?");
+        }
+
+        var instance = _service.NewInstance();
+        Model.Answer = _ => ModelAnswer.Fails(400, "invalid_request_error");
+        await instance.DispatchAsync();
+        await instance.RenderAllAsync();
+        Model.Answer = _ => ModelAnswer.Sms("All is well.");
+        var id = await _service.QueueAsync("ann", Data);
+        await instance.DispatchAsync();
+        await instance.RenderAllAsync();
+
+        (await _service.DeliveredTextAsync(id)).ShouldBe("All is well.");
+    }
+
+    [Fact]
+    public async Task While_the_model_is_left_alone_messages_wait_for_it_without_an_attempt()
+    {
+        await QueueACrowdAsync(8);
+        Model.Answer = _ => ModelAnswer.Fails(529, "overloaded_error");
+        var instance = _service.NewInstance();
+
+        await instance.DispatchAsync();
+        await instance.RenderAllAsync();
+
+        Model.Requests.Count.ShouldBe(5);
+        (await Db.SingleAsync<(int, int)>(
+            "SELECT count(*) FILTER (WHERE reason = 'model_unavailable')::int, sum(render_attempts)::int FROM message_queue")).ShouldBe((8, 5));
+
+        Model.Answer = _ => ModelAnswer.Sms("Back again.");
+        _service.Time.Pass(TimeSpan.FromSeconds(10));
+        Db.Now += Duration.FromSeconds(10);
+        await instance.DispatchAsync();
+        await instance.RenderAllAsync();
+        (await Db.SingleAsync<int>("SELECT count(*)::int FROM messages")).ShouldBe(8);
+        (await Db.SingleAsync<(int, bool)>("SELECT max(render_attempts), bool_and(render_failing_since IS NULL) FROM message_queue")).ShouldBe((0, true));
+    }
+
+    [Fact]
+    public async Task A_message_waits_five_minutes_for_a_model_that_is_left_alone_and_then_goes_out_as_it_is()
+    {
+        await QueueACrowdAsync(5);
+        Model.Answer = _ => ModelAnswer.Fails(529, "overloaded_error");
+        var instance = _service.NewInstance();
+        await instance.DispatchAsync();
+        await instance.RenderAllAsync();
+        var id = await _service.QueueAsync("ann", Offer, fresh: true);
+        await _service.WritesAsync("ann", "I like boats");
+        var queued = Db.Now;
+
+        while (await Db.StatusOfAsync(id) == "queued")
+        {
+            Db.Now = Instant.Max(Db.Now, await Db.ScheduledForAsync(id));
+            await instance.DispatchAsync();
+            await instance.RenderAllAsync();
+        }
+
+        (await _service.DeliveredTextAsync(id)).ShouldBe("Shall I book the boat for you?");
+        (await _service.CodesOfAsync(id)).ShouldContain("relevance_unknown");
+        (Db.Now - queued).ShouldBeInRange(Duration.FromMinutes(5), Duration.FromMinutes(6));
+        Model.Requests.Count.ShouldBe(5);
+    }
+
+    [Fact]
+    public async Task A_night_in_which_a_rule_holds_a_message_does_not_count_as_waiting_for_the_model()
+    {
+        await QueueACrowdAsync(5);
+        Model.Answer = _ => ModelAnswer.Fails(529, "overloaded_error");
+        var instance = _service.NewInstance();
+        await instance.DispatchAsync();
+        await instance.RenderAllAsync();
+        var id = await _service.QueueAsync("ann", Data);
+        await instance.DispatchAsync();
+        await instance.RenderAllAsync();
+        (await StateAsync()).ShouldBe(("model_unavailable", true));
+
+        Db.Now += Duration.FromHours(11);
+        await instance.DispatchAsync();
+
+        (await StateAsync()).ShouldBe(("quiet_hours", false));
+
+        Task<(string, bool)> StateAsync() => Db.SingleAsync<(string, bool)>(
+            "SELECT reason, render_failing_since IS NOT NULL FROM message_queue WHERE id = @id", new { id });
+    }
+
+    [Fact]
+    public async Task A_log_that_takes_no_row_costs_the_row_and_not_what_the_model_said()
+    {
+        await Db.ExecuteAsync("ALTER TABLE agent_actions_log ADD CONSTRAINT no CHECK (action_type <> 'message_written')");
+        var id = await _service.QueueAsync("ann", Data);
+
+        await _service.DispatchAndRenderAsync();
+
+        (await _service.DeliveredTextAsync(id)).ShouldBe("Hello from the model.");
+        Model.Requests.Count.ShouldBe(1);
+    }
+
+    [Theory]
+    [InlineData("ALTER TABLE agent_actions_log ADD CONSTRAINT no CHECK (action_type <> 'message_superseded')")]
+    [InlineData("CREATE TABLE agent_tasks (task_type text REFERENCES users (id) DEFERRABLE INITIALLY DEFERRED)")]
+    public async Task A_stale_message_is_not_delivered_where_its_trail_or_a_task_is_refused(string mishap)
+    {
+        await Db.ExecuteAsync(mishap);
+        var id = await _service.QueueAsync("ann", Offer, fresh: true);
+        await _service.WritesAsync("ann", "I have booked it myself");
+        Model.Answer = _ => ModelAnswer.Verdict("STALE", "The boat is booked.");
+
+        await _service.DispatchAndRenderAsync();
+
+        (await Db.StatusOfAsync(id)).ShouldBe("superseded");
+        Model.Requests.Count.ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task A_message_that_the_service_itself_stumbles_over_is_given_up_like_one_that_the_model_failed_for()
+    {
+        await Db.ExecuteAsync("ALTER TABLE messages ALTER content DROP NOT NULL");
+        var judged = await _service.QueueAsync("ann", Offer, fresh: true);
+        await _service.AddUserAsync("bob");
+        var written = await _service.QueueAsync("bob", Data);
+        foreach (var user in (string[])["ann", "bob"])
+            await _service.WritesAsync(user, text: null);
+
+        await _service.WorkUntilNothingWaitsAsync();
+
+        (await _service.DeliveredTextAsync(judged)).ShouldBe("Shall I book the boat for you?");
+        (await Db.SingleAsync<(string, string)>("SELECT status, reason FROM message_queue WHERE id = @written", new { written })).ShouldBe(("failed", "not_rendered"));
+        (await Db.SingleAsync<int>("SELECT count(*)::int FROM agent_actions_log WHERE context_id = @written AND action_type = 'message_deferred'", new { written }))
+            .ShouldBe(3);
+    }
+
+    [Fact]
+    public async Task A_row_that_somebody_holds_does_not_hold_a_hand_for_ever()
+    {
+        var id = await _service.QueueAsync("ann", Data);
+        var instance = _service.NewInstance();
+        await instance.DispatchAsync();
+        await using var connection = await Db.DataSource.OpenConnectionAsync(TestContext.Current.CancellationToken);
+        await using var transaction = await connection.BeginTransactionAsync(TestContext.Current.CancellationToken);
+        await connection.ExecuteAsync("SELECT FROM message_queue WHERE id = @id FOR UPDATE", new { id }, transaction);
+
+        await instance.RenderNextAsync().WaitAsync(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken);
+
+        instance.Backlog.Room.ShouldBe(4);
+        await transaction.RollbackAsync(TestContext.Current.CancellationToken);
+        await _service.WorkUntilNothingWaitsAsync();
+        (await Db.StatusOfAsync(id)).ShouldBe("sent", "it is begun anew when the lease has ended");
+    }
+}
