@@ -58,6 +58,7 @@ public static class ServiceRegistration
     {
         services
             .AddSingleton<OptOuts>()
+            .AddSingleton<SmsLedger>()
             .AddSingleton<SmsReports>()
             .AddSingleton<InboundMessages>()
             .AddSingleton<TwilioRequests>()
@@ -73,7 +74,6 @@ public static class ServiceRegistration
             services.AddSingleton<ISmsProvider, TwilioSms>().AddTwilioHttpClient(settings.Twilio!);
 
         return services
-            .AddSingleton<SmsLedger>()
             .AddSingleton<SmsInquiry>()
             .AddSingleton<SmsSender>()
             .AddHostedService<SmsSenderLoop>();
