@@ -1,4 +1,3 @@
-using Dapper;
 using Orchestrator.Core;
 using Orchestrator.Fakes;
 
@@ -71,6 +70,31 @@ public sealed class RenderingFaultTests(PostgresServer server) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_message_that_is_too_long_to_be_put_before_the_model_says_nothing_of_it()
+    {
+        Model.Answer = _ => ModelAnswer.Fails(529, "overloaded_error");
+        var instance = _service.NewInstance();
+        await QueueACrowdAsync(4);
+        await WorkAsync();
+        await _service.QueueAsync("ann", $$"""{"event": "{{new string('x', 25_000)}}"}""");
+        await WorkAsync();
+        foreach (var user in (string[])["bob", "cyd"])
+        {
+            await _service.AddUserAsync(user);
+            await _service.QueueAsync(user, Data);
+            await WorkAsync();
+        }
+
+        Model.Requests.Count.ShouldBe(5, "bob's is the fifth in a row that fails, and cyd's waits");
+
+        async Task WorkAsync()
+        {
+            await instance.DispatchAsync();
+            await instance.RenderAllAsync();
+        }
+    }
+
+    [Fact]
     public async Task While_the_model_is_left_alone_messages_wait_for_it_without_an_attempt()
     {
         await QueueACrowdAsync(8);
@@ -105,7 +129,7 @@ public sealed class RenderingFaultTests(PostgresServer server) : IAsyncLifetime
         await _service.WritesAsync("ann", "I like boats");
         var queued = Db.Now;
 
-        while (await Db.StatusOfAsync(id) == "queued")
+        for (var round = 0; round < 20 && await Db.StatusOfAsync(id) == "queued"; round++)
         {
             Db.Now = Instant.Max(Db.Now, await Db.ScheduledForAsync(id));
             await instance.DispatchAsync();
@@ -187,20 +211,23 @@ public sealed class RenderingFaultTests(PostgresServer server) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_row_that_somebody_holds_does_not_hold_a_hand_for_ever()
+    public async Task What_the_model_said_is_recorded_in_a_transaction_that_waits_for_nothing_long()
     {
-        var id = await _service.QueueAsync("ann", Data);
-        var instance = _service.NewInstance();
-        await instance.DispatchAsync();
-        await using var connection = await Db.DataSource.OpenConnectionAsync(TestContext.Current.CancellationToken);
-        await using var transaction = await connection.BeginTransactionAsync(TestContext.Current.CancellationToken);
-        await connection.ExecuteAsync("SELECT FROM message_queue WHERE id = @id FOR UPDATE", new { id }, transaction);
+        await Db.ExecuteAsync(
+            """
+            CREATE TABLE bounds (setting text);
+            CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN
+              INSERT INTO bounds SELECT current_setting(name)
+              FROM unnest('{lock_timeout,statement_timeout,idle_in_transaction_session_timeout}'::text[]) AS name;
+              RETURN NEW;
+            END $$;
+            CREATE TRIGGER note AFTER UPDATE OF final_message ON message_queue FOR EACH ROW EXECUTE FUNCTION note();
+            """);
+        await _service.QueueAsync("ann", Data);
 
-        await instance.RenderNextAsync().WaitAsync(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken);
+        await _service.DispatchAndRenderAsync();
 
-        instance.Backlog.Room.ShouldBe(4);
-        await transaction.RollbackAsync(TestContext.Current.CancellationToken);
-        await _service.WorkUntilNothingWaitsAsync();
-        (await Db.StatusOfAsync(id)).ShouldBe("sent", "it is begun anew when the lease has ended");
+        (await Db.QueryAsync<string>("SELECT setting FROM bounds")).ShouldBe(["5s", "8s", "5s"]);
     }
 }

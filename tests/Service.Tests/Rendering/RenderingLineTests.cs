@@ -117,6 +117,42 @@ public sealed class RenderingLineTests(PostgresServer server) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Who_stands_in_line_leaves_it_for_the_first_slot_where_a_rule_has_come_between()
+    {
+        await QueueACrowdAsync(4);
+        var busy = _service.NewInstance();
+        await busy.DispatchAsync();
+        var id = await _service.QueueAsync("ann", Data);
+        await busy.DispatchAsync();
+        await Db.ExecuteAsync(
+            "INSERT INTO user_message_budget (user_id, date, last_message_at) VALUES ('ann', '2025-10-15', @now)", new { now = Db.Now });
+
+        (await _service.NewInstance().DispatchAsync()).Deferred.ShouldBe(1);
+
+        (await Db.SingleAsync<string>("SELECT reason FROM message_queue WHERE id = @id", new { id })).ShouldBe("cooldown");
+        (await Db.ScheduledForAsync(id)).ShouldBe(Db.Now + Duration.FromSeconds(30));
+    }
+
+    [Fact]
+    public async Task One_poisonous_message_in_the_line_fails_alone()
+    {
+        await QueueACrowdAsync(6);
+        await _service.NewInstance().DispatchAsync();
+        await Db.ExecuteAsync(
+            """
+            CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'not this one'; END $$;
+            CREATE TRIGGER refuse BEFORE UPDATE ON message_queue FOR EACH ROW
+              WHEN (NEW.render_claim IS NOT NULL AND NEW.user_id = 'user_14') EXECUTE FUNCTION refuse();
+            """);
+
+        await _service.NewInstance().DispatchAsync();
+
+        (await Db.QueryAsync<(string, string, bool)>(
+            "SELECT user_id, status, render_claim IS NOT NULL FROM message_queue WHERE user_id IN ('user_14', 'user_15') ORDER BY user_id"))
+            .ShouldBe([("user_14", "failed", false), ("user_15", "queued", true)]);
+    }
+
+    [Fact]
     public async Task Who_stands_in_line_is_written_once_however_often_a_dispatch_comes_by()
     {
         await QueueACrowdAsync(60);
