@@ -36,6 +36,11 @@ public readonly record struct QuietHours(LocalTime Start, LocalTime End)
         return at;
     }
 
+    /// <summary>
+    /// The first instant at or after <paramref name="from"/> whose local time is inside the interval. Not for <see cref="None"/>, which has no inside.
+    /// </summary>
+    public Instant FirstInside(Instant from, DateTimeZone zone) => new QuietHours(End, Start).FirstOutside(from, zone);
+
     private Instant NextEnd(Instant at, Offset offset)
     {
         var local = at.WithOffset(offset).LocalDateTime;

@@ -51,6 +51,24 @@ public static class Reasons
     /// <summary>The same in a sentence.</summary>
     public const string NotRenderedSentence = "The model could not write the message.";
 
+    /// <summary>The code of what its caller has called off.</summary>
+    public const string CancelledByCaller = "cancelled_by_caller";
+
+    /// <summary>The same in a sentence.</summary>
+    public const string CancelledByCallerSentence = "The caller has cancelled the message.";
+
+    /// <summary>The code of what was handed over while nothing is sent, because something must be mended first.</summary>
+    public const string SendingStopped = "sending_stopped";
+
+    /// <summary>The same in a sentence.</summary>
+    public const string SendingStoppedSentence = "Sending is stopped until a fault of the provider's or of its settings is mended; see /health.";
+
+    /// <summary>The code of what was handed over to another program.</summary>
+    public const string ExternalSender = "external_sender";
+
+    /// <summary>The same in a sentence.</summary>
+    public const string ExternalSenderSentence = "Another program sends the messages, and has not taken this one yet.";
+
     /// <summary>The code of the rule.</summary>
     public static string Code(this Hold hold) => hold switch
     {
@@ -118,6 +136,9 @@ public static class Reasons
                 ModelUnavailable => ModelUnavailableSentence,
                 Stale => StaleSentence,
                 NotRendered => NotRenderedSentence,
+                CancelledByCaller => CancelledByCallerSentence,
+                SendingStopped => SendingStoppedSentence,
+                ExternalSender => ExternalSenderSentence,
                 _ => null,
             };
 }

@@ -8,7 +8,8 @@ namespace Orchestrator.Core;
 /// </summary>
 internal sealed class Timeline
 {
-    private static readonly Duration Window = Duration.FromHours(1);
+    /// <summary>The span that the hourly limit looks back over.</summary>
+    public static readonly Duration Window = Duration.FromHours(1);
 
     private readonly DeliveryRules _rules;
     private readonly DateTimeZone _zone;

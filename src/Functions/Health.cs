@@ -9,5 +9,5 @@ public sealed class Health(HealthEndpoint endpoint)
     [Function(nameof(Health))]
     public Task<IResult> RunAsync(
         [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "health")] HttpRequest request, CancellationToken cancellationToken) =>
-        endpoint.CheckAsync(cancellationToken);
+        endpoint.CheckAsync(request, cancellationToken);
 }

@@ -149,4 +149,16 @@ internal static partial class Log
 
     [LoggerMessage(44, LogLevel.Warning, "A request to {Path} with a signature that is not Twilio's was refused")]
     public static partial void SignatureRefused(ILogger logger, string path);
+
+    [LoggerMessage(60, LogLevel.Information, "Message {MessageId} of user {UserId} changed: {Fields}; scheduled for {ScheduledFor}")]
+    public static partial void MessageChanged(ILogger logger, Guid messageId, string userId, string fields, Instant scheduledFor);
+
+    [LoggerMessage(63, LogLevel.Information, "User {UserId} created")]
+    public static partial void UserCreated(ILogger logger, string userId);
+
+    [LoggerMessage(61, LogLevel.Information, "User {UserId} changed")]
+    public static partial void UserChanged(ILogger logger, string userId);
+
+    [LoggerMessage(62, LogLevel.Warning, "User {UserId} is changed, but what waits could not be dispatched at once ({Fault}); the next dispatch takes it")]
+    public static partial void ChangeLeftToNextDispatch(ILogger logger, string userId, string fault);
 }

@@ -5,6 +5,8 @@ using Npgsql;
 using Orchestrator.Service.Configuration;
 using Orchestrator.Service.Dispatch;
 using Orchestrator.Service.Http;
+using Orchestrator.Service.Messages;
+using Orchestrator.Service.People;
 using Orchestrator.Service.Postgres;
 using Orchestrator.Service.Rendering;
 using Orchestrator.Service.Scheduling;
@@ -38,9 +40,17 @@ public static class ServiceRegistration
             .AddSingleton<Dispatcher>()
             .AddSingleton<QueueTick>()
             .AddSingleton<Scheduler>()
+            .AddSingleton<MessageReader>()
+            .AddSingleton<MessageChanges>()
+            .AddSingleton<MessageCancellation>()
+            .AddSingleton<UserStore>()
+            .AddSingleton<UserReports>()
             .AddSingleton<ApiKeys>()
+            .AddSingleton<RequestLimits>()
             .AddSingleton<Requests>()
             .AddSingleton<SchedulingEndpoint>()
+            .AddSingleton<MessagesEndpoint>()
+            .AddSingleton<UserEndpoint>()
             .AddSingleton<QueueEndpoint>()
             .AddSingleton<HealthEndpoint>()
             .AddRendering(settings)

@@ -157,6 +157,19 @@ public sealed class PoolerTests(PostgresServer server) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Users_are_created_changed_and_told_of()
+    {
+        await new Migrator(_db.DataSource).MigrateAsync(TestContext.Current.CancellationToken);
+
+        var outcomes = await Task.WhenAll(Enumerable.Range(1, 8).Select(i => _db.NewUserStore().PutAsync(
+            "ann", new() { PhoneNumber = "+12125550123", DailyLimit = i }, TestContext.Current.CancellationToken)));
+
+        outcomes.Count(o => o.Created).ShouldBe(1);
+        var report = (await _db.NewUserReports().ReadAsync("ann", TestContext.Current.CancellationToken)).ShouldNotBeNull();
+        report.NextFreeSlot["high"].At.ShouldBe(_db.Now);
+    }
+
+    [Fact]
     public async Task The_whole_service_starts_schedules_dispatches_and_tells_its_health_over_HTTP()
     {
         var builder = WebApplication.CreateSlimBuilder();
@@ -168,7 +181,7 @@ public sealed class PoolerTests(PostgresServer server) : IAsyncLifetime
         await using var app = builder.Build();
         app.MapPost("/schedule-message", (SchedulingEndpoint endpoint, HttpRequest request, CancellationToken ct) => endpoint.ScheduleAsync(request, ct));
         app.MapPost("/process-queue", (QueueEndpoint endpoint, HttpRequest request, CancellationToken ct) => endpoint.ProcessAsync(request, ct));
-        app.MapGet("/health", (HealthEndpoint endpoint, CancellationToken ct) => endpoint.CheckAsync(ct));
+        app.MapGet("/health", (HealthEndpoint endpoint, HttpRequest request, CancellationToken ct) => endpoint.CheckAsync(request, ct));
         await app.StartAsync(TestContext.Current.CancellationToken);
         await app.Services.GetRequiredService<DatabaseReadiness>().WhenReadyAsync(TestContext.Current.CancellationToken)
             .WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);

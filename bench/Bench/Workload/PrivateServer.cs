@@ -17,6 +17,9 @@ internal sealed class PrivateServer : IAsyncDisposable
     public static async Task<PrivateServer> StartAsync()
     {
         var folder = Directory.CreateTempSubdirectory("orchestrator-bench-").FullName;
+        // Root runs PostgreSQL as another user: one that may not enter has its data elsewhere, and nobody deletes them in the end.
+        if (!OperatingSystem.IsWindows())
+            File.SetUnixFileMode(folder, File.GetUnixFileMode(folder) | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute);
         var options = new EmbeddedPostgresOptions
         {
             DataFolder = folder,

@@ -38,7 +38,8 @@ internal sealed class ServiceHost : IAsyncDisposable
         var application = builder.Build();
         application.MapPost("/schedule-message", (SchedulingEndpoint endpoint, HttpRequest request, CancellationToken cancellationToken) =>
             endpoint.ScheduleAsync(request, cancellationToken));
-        application.MapGet("/health", (HealthEndpoint endpoint, CancellationToken cancellationToken) => endpoint.CheckAsync(cancellationToken));
+        application.MapGet("/health", (HealthEndpoint endpoint, HttpRequest request, CancellationToken cancellationToken) =>
+            endpoint.CheckAsync(request, cancellationToken));
         await application.StartAsync();
         await application.Services.GetRequiredService<DatabaseReadiness>().WhenReadyAsync(CancellationToken.None);
         return new ServiceHost(application);

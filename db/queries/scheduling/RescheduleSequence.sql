@@ -1,7 +1,9 @@
 -- Moves what waits of a sequence to the slot and the lane found for it when another message of it has arrived, under the user's lock.
+-- Where no time was asked for, created_at stands in not_before, so that this slot is not taken for such a time later.
 WITH moved AS (
   UPDATE message_queue q
-  SET priority = @priority, scheduled_for = @scheduledFor, reason = @code, best_at = @bestAt
+  SET priority = @priority, scheduled_for = @scheduledFor, reason = @code, best_at = @bestAt,
+    not_before = coalesce(q.not_before, q.created_at)
   WHERE q.sequence_id = @sequenceId AND q.user_id = @userId::external_id AND q.status = 'queued' AND q.id <> @id
     AND (q.priority, q.scheduled_for, q.reason, q.best_at)
       IS DISTINCT FROM (@priority::text, @scheduledFor::timestamptz, @code::text, @bestAt::timestamptz)

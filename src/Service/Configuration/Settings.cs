@@ -30,7 +30,10 @@ public sealed record Settings
     public string? ConnectionString { get; init; }
 
     /// <summary>The keys that callers may present; empty: no key is asked for.</summary>
-    public IReadOnlyList<string> ApiKeys { get; init; } = [];
+    public IReadOnlyList<ApiKey> ApiKeys { get; init; } = [];
+
+    /// <summary>How many requests a key may make in a minute, of one instance; null: any number.</summary>
+    public int? RequestsPerMinute { get; init; }
 
     /// <summary>The NCRONTAB schedule (six fields, seconds first) of the dispatch.</summary>
     public string ProcessQueueSchedule { get; init; } = "*/30 * * * * *";
@@ -79,7 +82,8 @@ public sealed record Settings
         var settings = new Settings
         {
             ConnectionString = ReadConnectionString(read, host),
-            ApiKeys = read.List("ORCHESTRATOR_API_KEYS"),
+            ApiKeys = ApiKey.Read(read),
+            RequestsPerMinute = read.Number("Orchestrator:RequestsPerMinute", 1, 1_000_000),
             ProcessQueueSchedule = read.Schedule("PROCESS_QUEUE_SCHEDULE") ?? "*/30 * * * * *",
             DefaultZone = read.Zone("Orchestrator:DefaultTimeZone") ?? DateTimeZoneProviders.Tzdb["America/New_York"],
             BatchSize = read.Number("Orchestrator:BatchSize", 1, 10_000) ?? 1000,

@@ -5,35 +5,51 @@ using Orchestrator.Service.Configuration;
 
 namespace Orchestrator.Service.Http;
 
+/// <summary>Who makes a request, as far as its key tells.</summary>
+/// <param name="Key">Which of the configured keys it is, from 0; null: none is configured, and anyone may call.</param>
+/// <param name="Name">The key's name; null: it has none.</param>
+public sealed record Caller(int? Key, string? Name);
+
 /// <summary>Checks the key that a caller presents. Without configured keys everyone is let in.</summary>
 public sealed class ApiKeys(Settings settings)
 {
     private const string Bearer = "Bearer ";
 
+    private static readonly Caller Anyone = new(null, null);
+
     // Digests have one length, so that the comparison takes the same time whatever the caller sends.
-    private readonly byte[][] _digests = [.. settings.ApiKeys.Select(Digest)];
+    private readonly byte[][] _digests = [.. settings.ApiKeys.Select(k => Digest(k.Key))];
+
+    private readonly Caller[] _callers = [.. settings.ApiKeys.Select((k, index) => new Caller(index, k.Name))];
 
     /// <summary>Whether the request may pass.</summary>
-    public bool Admit(HttpRequest request)
+    public bool Admit(HttpRequest request) => Find(request) is not null;
+
+    /// <summary>Who makes the request; null where it may not pass.</summary>
+    public Caller? Find(HttpRequest request)
     {
         if (_digests.Length == 0)
-            return true;
-        if (Presented(request) is not { Length: > 0 } key)
-            return false;
+            return Anyone;
 
-        var digest = Digest(key);
-        var admitted = false;
-        foreach (var known in _digests)
-            admitted |= CryptographicOperations.FixedTimeEquals(known, digest);
-        return admitted;
+        // A proxy may want a token of its own in Authorization; the key then comes in the other header.
+        Caller? found = null;
+        foreach (var presented in (string[])[BearerToken(request), request.Headers["x-functions-key"].ToString().Trim()])
+        {
+            var digest = Digest(presented);
+            for (var i = 0; i < _digests.Length; i++)
+            {
+                if (CryptographicOperations.FixedTimeEquals(_digests[i], digest))
+                    found = _callers[i];
+            }
+        }
+
+        return found;
     }
 
-    private static string? Presented(HttpRequest request)
+    private static string BearerToken(HttpRequest request)
     {
         var authorization = request.Headers.Authorization.ToString();
-        return authorization.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase)
-            ? authorization[Bearer.Length..].Trim()
-            : request.Headers["x-functions-key"].ToString().Trim();
+        return authorization.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase) ? authorization[Bearer.Length..].Trim() : "";
     }
 
     private static byte[] Digest(string key) => SHA256.HashData(Encoding.UTF8.GetBytes(key));

@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using Dapper;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
@@ -9,8 +10,8 @@ using Orchestrator.Service.Sms;
 
 namespace Orchestrator.Service.Http;
 
-/// <summary><c>GET /health</c>: open to everyone, and telling nothing that needs a key.</summary>
-public sealed class HealthEndpoint(NpgsqlDataSource database, DatabaseReadiness readiness, DatabaseClock clock, Settings settings,
+/// <summary><c>GET /health</c>: open to everyone. What the model costs and why nothing is sent is told to those alone who have a key.</summary>
+public sealed class HealthEndpoint(ApiKeys keys, NpgsqlDataSource database, DatabaseReadiness readiness, DatabaseClock clock, Settings settings,
     ILogger<HealthEndpoint> logger)
 {
     /// <summary>Up to so many waiting messages are counted one by one; more are estimated.</summary>
@@ -26,7 +27,7 @@ public sealed class HealthEndpoint(NpgsqlDataSource database, DatabaseReadiness 
     private static readonly Duration ShortestPause = Duration.FromSeconds(2);
 
     /// <summary>200 with the figures, or 503 when the database is out of reach.</summary>
-    public async Task<IResult> CheckAsync(CancellationToken cancellationToken)
+    public async Task<IResult> CheckAsync(HttpRequest request, CancellationToken cancellationToken)
     {
         if (!readiness.IsReady)
             return Unhealthy();
@@ -38,7 +39,8 @@ public sealed class HealthEndpoint(NpgsqlDataSource database, DatabaseReadiness 
             await using var connection = await database.OpenConnectionAsync(patience.Token);
             var figures = await connection.QuerySingleAsync<Figures>(new CommandDefinition(
                 Sql.Query("ReadHealth"), new { countUpTo = CountUpTo }, cancellationToken: patience.Token));
-            return JsonResults.Ok(ToAnswer(figures));
+            var answer = ToAnswer(figures);
+            return JsonResults.Ok(keys.Admit(request) ? answer : answer with { Model = null, Sms = null });
         }
         catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {
@@ -47,16 +49,15 @@ public sealed class HealthEndpoint(NpgsqlDataSource database, DatabaseReadiness 
         }
     }
 
-    private object ToAnswer(Figures figures)
+    private Answer ToAnswer(Figures figures)
     {
         var now = clock.Of(figures.Now);
         var sending = settings.Sms.Delivery == SmsDelivery.External ? "external" : figures.SendingStoppedAt is null ? "running" : "stopped";
         var estimated = figures.MessagesCounted >= CountUpTo;
-        return new
+        return new Answer
         {
             // Nobody is helped by taking an instance away that cannot send: it accepts and decides as ever.
             Status = sending == "stopped" ? "degraded" : "healthy",
-            Service = "message-orchestrator",
             Timestamp = now,
             Stats = new
             {
@@ -93,6 +94,23 @@ public sealed class HealthEndpoint(NpgsqlDataSource database, DatabaseReadiness 
             Error = "database_unavailable",
         },
         StatusCodes.Status503ServiceUnavailable);
+
+    private sealed record Answer
+    {
+        public required string Status { get; init; }
+
+        public string Service { get; } = "message-orchestrator";
+
+        public Instant Timestamp { get; init; }
+
+        public required object Stats { get; init; }
+
+        [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+        public object? Model { get; init; }
+
+        [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+        public object? Sms { get; init; }
+    }
 
     private sealed record Figures
     {

@@ -118,6 +118,12 @@ internal sealed class JsonFields
         return null;
     }
 
+    /// <summary>Whether the field is there and null, which clears it where that means something. Ask before the field is read.</summary>
+    public bool IsCleared(string name) => _unread.TryGetValue(name, out var value) && value.ValueKind == JsonValueKind.Null;
+
+    /// <summary>Whether the field is there, be it as null; asked before it is read.</summary>
+    public bool Has(string name) => _unread.ContainsKey(name);
+
     /// <summary>The value, whatever its kind, for the caller to read; null where it is absent.</summary>
     public JsonElement? Any(string name) => Take(name);
 

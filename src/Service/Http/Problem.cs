@@ -13,6 +13,9 @@ public sealed record Problem(int Status, string Code, string Title, string? Deta
     /// <summary>The faults by field; null where the problem is not one of fields.</summary>
     public IReadOnlyDictionary<string, string[]>? Errors { get; init; }
 
+    /// <summary>Where the message stands that the request came too late for; null: it is not about one.</summary>
+    public object? Message { get; init; }
+
     /// <summary>Seconds after which it makes sense to try again; null: never, or not known.</summary>
     public int? RetryAfter { get; init; }
 
@@ -34,7 +37,20 @@ public sealed record Problem(int Status, string Code, string Title, string? Deta
     public static Problem ConversationNotFound(string conversationId) => new(
         404, "conversation_not_found", "There is no such conversation.", $"The user has no conversation with the id '{conversationId}'.");
 
-    /// <summary>No path or no message of that name.</summary>
+    /// <summary>No such message.</summary>
+    public static Problem MessageNotFound(string id) => new(404, "message_not_found", "There is no such message.", $"No message has the id '{id}'.");
+
+    /// <summary>The message has left the queue.</summary>
+    public static Problem MessageNotChangeable(string status, object message) => new(
+        409, "message_not_changeable", "It is too late to change the message.", $"It is not waiting any more: its status is '{status}'. See message.")
+    { Message = message };
+
+    /// <summary>The message has ended, or a request for its SMS has gone out.</summary>
+    public static Problem MessageNotCancellable(string status, object message) => new(
+        409, "message_not_cancellable", "It is too late to cancel the message.", $"Its status is '{status}'. See message.")
+    { Message = message };
+
+    /// <summary>No path of that name.</summary>
     public static Problem NotFound() => new(404, "not_found", "There is nothing at this path.");
 
     /// <summary>The path exists, the method does not.</summary>
@@ -56,6 +72,19 @@ public sealed record Problem(int Status, string Code, string Title, string? Deta
     /// <summary>No key, or a wrong one.</summary>
     public static Problem Unauthorized() => new(
         401, "unauthorized", "An API key is needed.", "Send it as 'Authorization: Bearer <key>' or 'x-functions-key: <key>'.");
+
+    /// <summary>Another user has the number, and the table of users takes each but once.</summary>
+    public static Problem PhoneNumberTaken() => new(
+        409, "phone_number_taken", "Another user has this phone number.", "The users table of this database takes each number once.")
+    { Errors = new Dictionary<string, string[]> { ["phoneNumber"] = ["is another user's"] } };
+
+    /// <summary>The table of users, which is not this service's own, does not take the row.</summary>
+    public static Problem UserRefused(string detail) => new(422, "user_refused", "The users table does not take these values.", detail);
+
+    /// <summary>The key has made all the requests that it may for now.</summary>
+    public static Problem TooManyRequests(int retryAfter) => new(
+        429, "too_many_requests", "This key has made too many requests.", "Wait for as long as Retry-After says.")
+    { RetryAfter = retryAfter };
 
     /// <summary>The key already stands for another request.</summary>
     public static Problem IdempotencyKeyReused() => new(
@@ -91,6 +120,8 @@ public sealed record Problem(int Status, string Code, string Title, string? Deta
         details.Extensions["code"] = Code;
         if (Errors is not null)
             details.Extensions["errors"] = Errors;
+        if (Message is not null)
+            details.Extensions["message"] = Message;
         var result = Results.Json(details, JsonResults.Options, contentType: "application/problem+json", statusCode: Status);
         return RetryAfter is { } seconds ? new WithHeader(result, "Retry-After", seconds.ToString(System.Globalization.CultureInfo.InvariantCulture))
             : Status == 401 ? new WithHeader(result, "WWW-Authenticate", "Bearer")

@@ -5,14 +5,19 @@ using Orchestrator.Service.Postgres;
 namespace Orchestrator.Service.Http;
 
 /// <summary>
-/// What every request passes through, the same on both hosts (the Functions worker runs no middleware of ours): the key, a
-/// database that is ready, and faults turned into answers.
+/// What every request passes through, the same on both hosts (the Functions worker runs no middleware of ours): the key and
+/// its limit, a database that is ready, and faults turned into answers.
 /// </summary>
-public sealed class Requests(ApiKeys keys, DatabaseReadiness readiness, ILogger<Requests> logger)
+public sealed class Requests(ApiKeys keys, RequestLimits limits, DatabaseReadiness readiness, ILogger<Requests> logger)
 {
     /// <summary>Runs the handler for an admitted request, and answers for it where it fails.</summary>
-    public Task<IResult> HandleAsync(HttpRequest request, Func<Task<IResult>> handle) =>
-        keys.Admit(request) ? HandleOpenAsync(request, handle) : Task.FromResult(Problem.Unauthorized().ToResult());
+    public Task<IResult> HandleAsync(HttpRequest request, Func<Task<IResult>> handle) => HandleAsync(request, _ => handle());
+
+    /// <summary>The same for a handler that wants to know who is calling.</summary>
+    public Task<IResult> HandleAsync(HttpRequest request, Func<Caller, Task<IResult>> handle) =>
+        keys.Find(request) is not { } caller ? Task.FromResult(Problem.Unauthorized().ToResult())
+        : limits.Count(caller) is { } wait ? Task.FromResult(Problem.TooManyRequests(wait).ToResult())
+        : HandleOpenAsync(request, () => handle(caller));
 
     /// <summary>The same without a key, for callers who show otherwise who they are.</summary>
     public async Task<IResult> HandleOpenAsync(HttpRequest request, Func<Task<IResult>> handle)

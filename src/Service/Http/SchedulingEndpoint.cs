@@ -10,7 +10,7 @@ public sealed class SchedulingEndpoint(Requests requests, Scheduler scheduler)
 
     /// <summary>Reads the request, queues the message, and answers.</summary>
     public Task<IResult> ScheduleAsync(HttpRequest request, CancellationToken cancellationToken) =>
-        requests.HandleAsync(request, async () =>
+        requests.HandleAsync(request, async caller =>
         {
             var (body, unreadable) = await JsonBody.ReadAsync(request, cancellationToken);
             if (unreadable is not null)
@@ -23,7 +23,7 @@ public sealed class SchedulingEndpoint(Requests requests, Scheduler scheduler)
             if (!TryReadDryRun(request, out var dryRun))
                 return Problem.InvalidRequest("dryRun", "must be true or false").ToResult();
 
-            return await scheduler.ScheduleAsync(read, key, dryRun, cancellationToken) switch
+            return await scheduler.ScheduleAsync(read with { ScheduledBy = caller.Name }, key, dryRun, cancellationToken) switch
             {
                 ScheduleOutcome.Answered { Replayed: true } answer => new WithHeader(Json(answer), "Idempotent-Replayed", "true"),
                 ScheduleOutcome.Answered answer => Json(answer),

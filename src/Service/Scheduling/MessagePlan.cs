@@ -52,27 +52,10 @@ internal sealed record MessagePlan
         Guid? sequenceId = request.Sequence is null && request.Following is null ? null
             : context.Sequence.Count > 0 ? context.Sequence[0].SequenceId : Guid.CreateVersion7();
 
-        var waiting = Remaining(request, context);
-        var recipient = recipients.Create(context.User!, context.Budgets, HasHigherLane(waiting, now));
-        if (message is { Lane: >= Lane.Medium, CanDelay: true, CompleteBy: null })
-        {
-            var hours = context.BestHours.Count > 0 ? context.BestHours : BestTime.LearnHours(context.Inbound, recipient.Zone);
-            message = message with { BestAt = BestTime.Choose(message.EligibleAt, hours, recipient, settings.Rules) };
-        }
-
-        var policy = new DeliveryPolicy(recipient, settings.Rules, context.HigherLanesDue);
-        foreach (var before in DeliveryPolicy.Order(ClaimedSequence.TogetherIn(waiting, hasModel: settings.Model is not null).Where(m => m.Lane <= message.Lane), now, settings.Rules))
-            policy.Reserve(before, now);
-
-        var decision = policy.Decide(message, now);
-        var answer = decision switch
-        {
-            Decision.Defer defer => ScheduleAnswer.From(ids[0], "queued", defer.Until, defer.By.Code()),
-            Decision.Fail fail => ScheduleAnswer.From(ids[0], "queued", now, fail.Because.Code()),
-            Decision.Render => ScheduleAnswer.From(ids[0], "queued", now, Reasons.Rendering),
-            Decision.Expire => ScheduleAnswer.From(ids[0], "queued", now, Reasons.Expired),
-            _ => ScheduleAnswer.From(ids[0], message.Lane == Lane.Urgent ? "sent" : "queued", now, null),
-        };
+        (message, var decision) = Foresee(message, Remaining(request, context), keepsItsPlace: false, context, recipients, settings);
+        var answer = AnswerFor(ids[0], decision, context.Now);
+        if (decision is Decision.Deliver && message.Lane == Lane.Urgent)
+            answer = answer with { Status = "sent" };
         return new MessagePlan
         {
             Ids = ids,
@@ -82,6 +65,46 @@ internal sealed record MessagePlan
             SequenceId = sequenceId,
         };
     }
+
+    /// <summary>Decides a message, or a sequence as one, as a dispatch would now, and finds its best time.</summary>
+    /// <param name="message">The message.</param>
+    /// <param name="waiting">What else waits for its user in its lane and in those above.</param>
+    /// <param name="keepsItsPlace">Whether it has waited already, and goes before what has waited for less; a new one goes last.</param>
+    /// <param name="context">What is known of its user, who exists.</param>
+    /// <param name="recipients">Reads the user as the rules see them.</param>
+    /// <param name="settings">The rules.</param>
+    public static (QueuedMessage Message, Decision Decision) Foresee(
+        QueuedMessage message, IReadOnlyCollection<ClaimedMessage> waiting, bool keepsItsPlace, SchedulingContext context, Recipients recipients,
+        Settings settings)
+    {
+        var (now, rules) = (context.Now, settings.Rules);
+        var recipient = recipients.Create(context.User!, context.Budgets, HasHigherLane(waiting, now));
+        if (message is { Lane: >= Lane.Medium, CanDelay: true, CompleteBy: null })
+        {
+            var hours = context.BestHours.Count > 0 ? context.BestHours : BestTime.LearnHours(context.Inbound, recipient.Zone);
+            message = message with { BestAt = BestTime.Choose(message.EligibleAt, hours, recipient, rules) };
+        }
+
+        var others = ClaimedSequence.TogetherIn(waiting, hasModel: settings.Model is not null);
+        var before = keepsItsPlace
+            ? DeliveryPolicy.Order(others.Append(message), now, rules).TakeWhile(m => m.Id != message.Id)
+            : DeliveryPolicy.Order(others.Where(m => m.Lane <= message.Lane), now, rules);
+        var policy = new DeliveryPolicy(recipient, rules, context.HigherLanesDue);
+        foreach (var other in before)
+            policy.Reserve(other, now);
+        return (message, policy.Decide(message, now));
+    }
+
+    /// <summary>What a caller is told of a waiting message, before any dispatch.</summary>
+    public static ScheduleAnswer AnswerFor(Guid id, Decision decision, Instant now) => decision switch
+    {
+        Decision.Defer defer => ScheduleAnswer.From(id, "queued", defer.Until, defer.By.Code()),
+        Decision.Fail fail => ScheduleAnswer.From(id, "queued", now, fail.Because.Code()),
+        Decision.Render => ScheduleAnswer.From(id, "queued", now, Reasons.Rendering),
+        Decision.Expire => ScheduleAnswer.From(id, "queued", now, Reasons.Expired),
+        Decision.Cancel => ScheduleAnswer.From(id, "queued", now, Reasons.SequenceBroken),
+        _ => ScheduleAnswer.From(id, "queued", now, null),
+    };
 
     /// <summary>The sequence with the new message in its place.</summary>
     private static QueuedMessage AsOne(

@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using NodaTime;
 using Orchestrator.Core;
 
@@ -44,4 +45,8 @@ public sealed record ScheduleRequest
 
     /// <summary>Its place in a sequence that comes in several requests; null: none.</summary>
     public SequencePlace? Sequence { get; init; }
+
+    /// <summary>The name of the key that it came with; null: none, or one without a name. No part of what is asked for, so that a repetition may use another key.</summary>
+    [JsonIgnore]
+    public string? ScheduledBy { get; init; }
 }

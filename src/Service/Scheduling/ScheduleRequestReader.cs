@@ -114,7 +114,8 @@ internal static class ScheduleRequestReader
         return id is null || position is null || total is null ? null : new SequencePlace(id, position.Value, total.Value);
     }
 
-    private static void CheckContent(JsonFields fields, string name, JsonElement data)
+    /// <summary>Faults a text that says nothing.</summary>
+    internal static void CheckContent(JsonFields fields, string name, JsonElement data)
     {
         if (data.TryGetProperty("content", out var content) && content.ValueKind == JsonValueKind.String)
         {
@@ -127,7 +128,8 @@ internal static class ScheduleRequestReader
         }
     }
 
-    private static Instant? Time(JsonFields fields, string name)
+    /// <summary>An instant of these centuries; null where it is absent or wrong.</summary>
+    internal static Instant? Time(JsonFields fields, string name)
     {
         var time = fields.Time(name);
         if (time < Earliest || time > Latest)

@@ -167,8 +167,9 @@ public sealed class Scheduler(
         CancellationToken cancellationToken)
     {
         var total = request.Sequence?.Total ?? (request.Following is null ? null : plan.Ids.Count);
+        var insert = TakesTurn(request) ? "InsertMessages" : "InsertMessage";
         var inserted = await connection.QueryAsync<Guid>(new CommandDefinition(
-            Sql.Query(TakesTurn(request) ? "InsertMessages" : "InsertMessage"),
+            request.ScheduledBy is null ? Sql.Query(insert) : Sql.Batch(insert, "LogQueued"),
             new
             {
                 id = plan.Ids[0],
@@ -193,6 +194,7 @@ public sealed class Scheduler(
                 sequenceKey = request.Sequence?.Id,
                 positions = plan.Ids.Select((_, index) => plan.SequenceId is null ? (int?)null : request.Sequence?.Position ?? index + 1).ToArray(),
                 sequenceTotal = total,
+                scheduledBy = request.ScheduledBy,
                 key,
                 requestHash = hash,
                 // An urgent message's answer is final after its dispatch. Where that is never heard of, this one stands.

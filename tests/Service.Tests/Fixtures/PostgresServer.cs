@@ -19,6 +19,9 @@ public sealed class PostgresServer : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
+        // Root runs PostgreSQL as another user: one that may not enter has its data elsewhere, and nobody deletes them in the end.
+        if (!OperatingSystem.IsWindows())
+            File.SetUnixFileMode(_folder, File.GetUnixFileMode(_folder) | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute);
         // What these tests prove does not depend on what survives a crash of the machine, and databases are made by the dozen.
         var options = new EmbeddedPostgresOptions
         {

@@ -5,6 +5,8 @@ using Npgsql;
 using Orchestrator.Core;
 using Orchestrator.Service.Configuration;
 using Orchestrator.Service.Dispatch;
+using Orchestrator.Service.Messages;
+using Orchestrator.Service.People;
 using Orchestrator.Service.Postgres;
 using Orchestrator.Service.Rendering;
 using Orchestrator.Service.Scheduling;
@@ -40,6 +42,12 @@ public sealed class TestDatabase : IAsyncDisposable
     public Scheduler NewScheduler(Dispatcher? dispatcher = null) => new(
         DataSource, Clock, new IdFormat(), NewRecipients(), dispatcher ?? NewDispatcher(), Settings, Loggers.CreateLogger<Scheduler>());
 
+    /// <summary>Another instance's way to change users.</summary>
+    public UserStore NewUserStore(Dispatcher? dispatcher = null) => new(
+        DataSource, Clock, new IdFormat(), NewRecipients(), NewOptOuts(), dispatcher ?? NewDispatcher(), Signal, Settings, Loggers.CreateLogger<UserStore>());
+
+    public UserReports NewUserReports() => new(DataSource, Clock, new IdFormat(), NewRecipients(), Settings);
+
     /// <summary>Another instance's sender.</summary>
     internal SmsSender NewSender(ISmsProvider provider) => new(
         NewLedger(), provider, new SmsInquiry(provider, NewLedger()), NewReports(), NewOptOuts(), Settings, Loggers.CreateLogger<SmsSender>());
@@ -52,6 +60,13 @@ public sealed class TestDatabase : IAsyncDisposable
 
     internal RenderLedger NewRenderLedger() =>
         new(DataSource, Clock, NewRecipients(), Settings.Model!, Loggers.CreateLogger<RenderLedger>());
+
+    public MessageReader NewReader() => new(DataSource, new IdFormat(), Settings);
+
+    public MessageChanges NewChanges(Dispatcher? dispatcher = null) => new(
+        DataSource, Clock, NewRecipients(), dispatcher ?? NewDispatcher(), NewReader(), Settings, Loggers.CreateLogger<MessageChanges>());
+
+    public MessageCancellation NewCancellation() => new(DataSource, Clock, NewReader(), Signal, Loggers.CreateLogger<MessageCancellation>());
 
     /// <summary>What dispatchers tell senders by.</summary>
     public SendSignal Signal { get; } = new();
@@ -102,6 +117,18 @@ public sealed class TestDatabase : IAsyncDisposable
     /// <summary>Schedules as the endpoint does, and expects to be answered.</summary>
     public async Task<ScheduleOutcome> ScheduleAsync(ScheduleRequest request, string? key = null, bool dryRun = false) =>
         await NewScheduler().ScheduleAsync(request, key, dryRun, TestContext.Current.CancellationToken);
+
+    /// <summary>Schedules, and expects to be told the id.</summary>
+    public async Task<Guid> ScheduledIdAsync(ScheduleRequest request) => System.Text.Json.JsonDocument.Parse(
+        (await ScheduleAsync(request)).ShouldBeOfType<ScheduleOutcome.Answered>().Json).RootElement.GetProperty("messageId").GetGuid();
+
+    /// <summary>Returns when a transaction of this database waits for another.</summary>
+    public async Task UntilSomebodyWaitsForALockAsync()
+    {
+        const string Waiting = "SELECT count(*)::int FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        while (await SingleAsync<int>(Waiting) == 0)
+            await Task.Yield();
+    }
 
     public async Task<int> ExecuteAsync(string sql, object? parameters = null)
     {

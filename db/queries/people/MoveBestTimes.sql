@@ -1,0 +1,5 @@
+-- Gives waiting messages the best time in their user's new zone and quiet hours, under the user's lock.
+UPDATE message_queue q
+SET best_at = moved.best_at
+FROM unnest(@ids::uuid[], @bestTimes::timestamptz[]) AS moved (id, best_at)
+WHERE q.id = moved.id AND q.status = 'queued'

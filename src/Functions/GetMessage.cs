@@ -1,0 +1,13 @@
+using Orchestrator.Service.Http;
+
+namespace Orchestrator.Functions;
+
+/// <summary>Tells where a message stands, and how it came there.</summary>
+public sealed class GetMessage(MessagesEndpoint endpoint)
+{
+    /// <summary><c>GET /messages/{id}</c>.</summary>
+    [Function(nameof(GetMessage))]
+    public Task<IResult> RunAsync(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "messages/{id}")] HttpRequest request, CancellationToken cancellationToken) =>
+        endpoint.GetAsync(request, cancellationToken);
+}

@@ -1,0 +1,13 @@
+using Orchestrator.Service.Http;
+
+namespace Orchestrator.Functions;
+
+/// <summary>Lists messages, newest first.</summary>
+public sealed class ListMessages(MessagesEndpoint endpoint)
+{
+    /// <summary><c>GET /messages</c>.</summary>
+    [Function(nameof(ListMessages))]
+    public Task<IResult> RunAsync(
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "messages")] HttpRequest request, CancellationToken cancellationToken) =>
+        endpoint.ListAsync(request, cancellationToken);
+}
