@@ -8,6 +8,7 @@ CREATE TABLE sms_requests (
   recipient text NOT NULL,
   requested_at timestamptz NOT NULL,
   sid text,
+  not_taken_at timestamptz,
   PRIMARY KEY (message_id, attempt)
 );
 
@@ -15,6 +16,7 @@ CREATE INDEX sms_requests_sid_idx ON sms_requests (sid) WHERE sid IS NOT NULL;
 
 COMMENT ON TABLE sms_requests IS 'Every request to the SMS provider, whatever became of it';
 COMMENT ON COLUMN sms_requests.attempt IS 'Which request for its message, from 1';
+COMMENT ON COLUMN sms_requests.not_taken_at IS 'When it counted as not taken, because the provider showed nothing; it is asked once more before the next request';
 COMMENT ON COLUMN sms_requests.sid IS 'The provider''s id of what it took; null: it took nothing, or nobody knows';
 
 ALTER TABLE sms_requests ENABLE ROW LEVEL SECURITY;
@@ -33,10 +35,11 @@ COMMENT ON COLUMN sms_gate.unanswered IS 'How many requests in a row had an outc
 -- Set when this service first sends. Until then another program may be sending.
 UPDATE sms_gate SET sends_from = 'infinity' WHERE NOT EXISTS (SELECT FROM sms_turns);
 
--- A number as it is dialled: people and programs put spaces, brackets and strokes between its digits.
+-- A number as it is dialled: people and programs put spaces, brackets and strokes between its digits, and leave the plus away. Without it,
+-- only what is too long for a number within a country counts as beginning with the country's code.
 CREATE FUNCTION dialled(number text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN translate(number, ' ()-./' || U&'\00A0', '');
+RETURN regexp_replace(translate(number, ' ()-./' || U&'\00A0', ''), '^([1-9][0-9]{10,14})$', '+\1');
 
 DROP INDEX users_phone_number_idx, conversations_phone_number_idx;
 CREATE INDEX users_phone_number_idx ON users (dialled(phone_number));
-CREATE INDEX conversations_phone_number_idx ON conversations (dialled(phone_number)) WHERE status = 'active';
+CREATE INDEX conversations_phone_number_idx ON conversations (dialled(phone_number));

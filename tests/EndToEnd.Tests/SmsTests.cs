@@ -125,7 +125,8 @@ public sealed class SmsTests(RunningService service) : IClassFixture<RunningServ
         var (status, health, _) = await host.Client.GetJsonAsync("health");
         status.ShouldBe(HttpStatusCode.OK);
         (health.GetProperty("sms").Text("sending"), health.GetProperty("sms").Text("stoppedBy")).ShouldBe(("stopped", "20003"));
-        (await StatusOfAsync(id)).ShouldBe("pending");
+        // All sending is stopped first, and then the message put back.
+        await BecomesAsync(id, "pending");
 
         _twilio.Script = _ => new FakeAnswer.Accept();
         await service.ExecuteAsync("UPDATE sms_gate SET stopped_until = now(); UPDATE sms_turns SET due_at = now() WHERE message_id IS NOT NULL");

@@ -1,9 +1,11 @@
--- Who writes from a number: first the users whose own it is, then those with an active conversation of that number; of several, whoever
+-- Who writes from a number: first the users whose own it is, then those with a conversation of that number which
+-- is active, or has something on its way; of several, whoever
 -- was last written to.
 WITH person AS (
   SELECT u.id, 1 AS rank FROM users u WHERE dialled(u.phone_number) = @number
   UNION ALL
-  SELECT c.user_id, 2 FROM conversations c WHERE dialled(c.phone_number) = @number AND c.status = 'active'
+  SELECT c.user_id, 2 FROM conversations c WHERE dialled(c.phone_number) = @number AND (c.status = 'active' OR EXISTS (
+    SELECT FROM messages m WHERE m.conversation_id = c.id AND m.direction = 'outbound' AND m.status IN ('pending', 'sending')))
 ), nearest AS (
   SELECT person.id, min(person.rank) AS rank FROM person GROUP BY person.id
 )
@@ -12,4 +14,4 @@ FROM nearest
 JOIN users u ON u.id = nearest.id
 LEFT JOIN sms_turns t ON t.user_id = u.id
 ORDER BY nearest.rank, t.last_sent_at DESC NULLS LAST, u.created_at DESC, u.id
-LIMIT 100
+LIMIT 1000

@@ -5,7 +5,7 @@ WITH asked AS (
   WHERE t.user_id = @userId::external_id AND t.message_id = @messageId AND t.claim = @claim AND t.requested_at IS NOT NULL
   RETURNING t.user_id, t.message_id
 ), counted AS (
-  UPDATE sms_gate g SET unanswered = g.unanswered + 1 FROM asked WHERE @isNew
+  UPDATE sms_gate g SET unanswered = g.unanswered + 1 FROM asked WHERE @counts
   RETURNING g.unanswered
 ), logged AS (
   INSERT INTO agent_actions_log (agent_type, action_type, user_id, context_id, context_type, output_data, created_at)

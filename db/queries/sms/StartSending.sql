@@ -20,7 +20,7 @@ WITH message AS MATERIALIZED (
   INSERT INTO sms_requests (message_id, attempt, account, sender, recipient, requested_at)
   SELECT @messageId, turn.attempt, @account, @sender, @recipient, @now FROM turn
   ON CONFLICT (message_id, attempt) DO UPDATE
-  SET account = excluded.account, sender = excluded.sender, recipient = excluded.recipient, requested_at = excluded.requested_at, sid = NULL
+  SET account = excluded.account, sender = excluded.sender, recipient = excluded.recipient, requested_at = excluded.requested_at, sid = NULL, not_taken_at = NULL
 )
 UPDATE sms_turns t SET requested_at = @now, due_at = @dueAt
 FROM turn WHERE t.user_id = turn.user_id

@@ -1,6 +1,5 @@
 -- Stores what a user has written, in the newest active conversation or a new one. The row's id comes from the provider's, so that a
--- webhook that is delivered twice stores one row; no row comes back for the second. The user's row is locked before. Whoever writes is awake:
--- what waits for the end of the quiet hours is decided again.
+-- webhook that is delivered twice stores one row; no row comes back for the second. The user's row is locked before.
 WITH known AS (
   SELECT c.id FROM conversations c
   WHERE c.user_id = @userId::external_id AND c.status = 'active'
@@ -20,9 +19,5 @@ WITH known AS (
   UPDATE conversations c
   SET last_message_at = greatest(c.last_message_at, @now), updated_at = greatest(c.updated_at, @now)
   FROM stored WHERE c.id = stored.conversation_id
-), woken AS (
-  UPDATE sms_turns t SET due_at = @now
-  FROM stored, messages m
-  WHERE t.user_id = @userId::external_id AND t.requested_at IS NULL AND m.id = t.message_id AND m.status = 'pending' AND m.sms_error = 'quiet_hours'
 )
 SELECT true FROM stored

@@ -63,7 +63,7 @@ internal static partial class SmsSettingsReader
 
         // Twilio lists what it took by the very number, and whether a request was taken is found out from that list.
         return SenderNumber().IsMatch(number!) ? new TwilioOptions(sid!, token!, number!) : throw new SettingsException(
-            "TWILIO_PHONE_NUMBER", $"'{number}' is not a number in E.164 form, as +15555550100, nor a short code");
+            "TWILIO_PHONE_NUMBER", $"'{Sms.PhoneNumbers.Mask(number!)}' is not a number in E.164 form, as +15555550100, nor a short code");
     }
 
     [GeneratedRegex(@"^(\+[1-9][0-9]{6,14}|[0-9]{3,8})$", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]

@@ -38,7 +38,7 @@ internal sealed record TurnRow
 
     public Instant? ExpiresAt { get; init; }
 
-    /// <summary>Whether the message is tried to see whether sending works again.</summary>
+    /// <summary>Whether sending is stopped, and the message is tried to see whether it works again.</summary>
     public bool SendingIsStopped { get; init; }
 
     /// <summary>How many stops in a row there have been.</summary>
@@ -54,8 +54,8 @@ internal sealed record TurnRow
 
     public string? RequestedRecipient { get; init; }
 
-    /// <summary>When the last request was made, whether or not its outcome is known; null: there was none.</summary>
-    public Instant? LastRequestedAt { get; init; }
+    /// <summary>When the last request was made, where it counts as not taken because the provider showed nothing; null: no such request.</summary>
+    public Instant? UnfoundSince { get; init; }
 
     /// <summary>Whether a request went out whose outcome nobody has recorded, by this service or by hand.</summary>
     public bool IsUnsettled => RequestedAt is not null && Status is "sending" or "pending";

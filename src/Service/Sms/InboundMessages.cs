@@ -73,6 +73,8 @@ public sealed class InboundMessages(
             cancelled = await optOuts.OptOutAsync(connection, transaction, userIds, cancellationToken);
         else if (wish == OptOutWish.Start)
             await OptOuts.OptInAsync(connection, transaction, userIds, cancellationToken);
+        if (wish != OptOutWish.Stop)
+            await connection.ExecuteAsync(Command("WakeTurn", new { userId = userIds[0], now }));
         await transaction.CommitAsync(cancellationToken);
         signal.Set();
 

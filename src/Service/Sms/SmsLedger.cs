@@ -188,15 +188,16 @@ public sealed class SmsLedger(NpgsqlDataSource database, DatabaseClock clock, Re
     /// <param name="reason">The same in a sentence.</param>
     /// <param name="until">When it is asked about.</param>
     /// <param name="isNew">Whether the trail does not say so yet.</param>
+    /// <param name="counts">Whether it counts among those in a row that say something of the provider.</param>
     /// <param name="now">The time.</param>
     /// <param name="cancellationToken">Ends the wait for the database.</param>
     internal async Task<int> RecordUnknownAsync(
-        ClaimedSms sms, string code, string reason, Instant until, bool isNew, Instant now, CancellationToken cancellationToken)
+        ClaimedSms sms, string code, string reason, Instant until, bool isNew, bool counts, Instant now, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         return await connection.ExecuteScalarAsync<int>(new CommandDefinition(
             Sql.Query("RecordSmsUnknown"),
-            new { sms.Turn.UserId, sms.Turn.MessageId, sms.Claim, code, reason, until, isNew, now },
+            new { sms.Turn.UserId, sms.Turn.MessageId, sms.Claim, code, reason, until, isNew, counts, now },
             cancellationToken: cancellationToken));
     }
 
@@ -215,6 +216,13 @@ public sealed class SmsLedger(NpgsqlDataSource database, DatabaseClock clock, Re
     /// <summary>Gives up a turn whose message waits no more.</summary>
     internal Task FreeTurnAsync(ClaimedSms sms, CancellationToken cancellationToken) =>
         ExecuteAsync("FreeTurn", new { sms.Turn.UserId, sms.Turn.MessageId, sms.Claim, sms.Turn.RequestedAt }, cancellationToken);
+
+    /// <summary>Lets another message make the request that this one was claimed for and has not made.</summary>
+    internal Task GiveBackSlotAsync(CancellationToken cancellationToken) =>
+        ExecuteAsync("GiveBackSlot", new { perSecond = settings.Sms.PerSecond }, cancellationToken);
+
+    /// <summary>The provider has answered, if only to refuse.</summary>
+    internal Task RecordAnsweredAsync(CancellationToken cancellationToken) => ExecuteAsync("RecordAnswered", new { }, cancellationToken);
 
     /// <summary>Lets another message be tried in the place of one that tells nothing of the fault that stopped the sending.</summary>
     internal Task PassOnProbeAsync(TurnRow turn, Instant now, CancellationToken cancellationToken) =>

@@ -35,4 +35,8 @@ public abstract record SmsReply
 /// <param name="Kind">What is to be done about it.</param>
 /// <param name="Code">The provider's code, as it is stored: <c>30003</c>, or <c>http_404</c> where there is no code.</param>
 /// <param name="Sentence">The same in a sentence of this service's own: the provider's text may hold numbers.</param>
-public sealed record SmsFault(SmsFaultKind Kind, string Code, string Sentence);
+public sealed record SmsFault(SmsFaultKind Kind, string Code, string Sentence)
+{
+    /// <summary>Whether a fault that looks like everyone's may be caused by the one text or number: a filter's, a firewall's.</summary>
+    public bool MayBeTheMessagesOwn { get; init; }
+}

@@ -62,6 +62,9 @@ public sealed class SmsReports(
         {
             var isOurs = fault.Kind == SmsFaultKind.Configuration;
             var stoppedUntil = StoppedUntil(message, now);
+            // The gate before the turn, as claims lock them.
+            if (isOurs)
+                await ExecuteAsync("StopSending", new { code = fault.Code, message.Stops, opensOnDelivery = true, until = stoppedUntil, now });
             await ExecuteAsync("RetryUndelivered", new
             {
                 messageId = message.Id,
@@ -70,10 +73,9 @@ public sealed class SmsReports(
                 reason = fault.Sentence,
                 until,
                 uncounted = isOurs ? 1 : 0,
+                keepsTurn = isOurs,
                 now,
             });
-            if (isOurs)
-                await ExecuteAsync("StopSending", new { code = fault.Code, message.Stops, opensOnDelivery = true, until = stoppedUntil, now });
             await transaction.CommitAsync(cancellationToken);
 
             Log.SmsDeferred(logger, message.Id, message.UserId, fault.Code, until);
@@ -136,7 +138,7 @@ public sealed class SmsReports(
     {
         _ when settings.Sms.Delivery != SmsDelivery.Twilio || message.Attempts == 0 => null,
         SmsFaultKind.Later => SmsRetries.NextTry(message.Tries, settings.Sms.Tries, null, now),
-        SmsFaultKind.Configuration when !SmsStops.IsItsOwnFault(message.Error, message.ErrorAt, message.ResumedAt) =>
+        SmsFaultKind.Configuration when !SmsStops.IsItsOwnFault(fault, message.Error, message.ErrorAt, message.ResumedAt) =>
             StoppedUntil(message, now) + SmsStops.LetOthersGoFirst,
         _ => null,
     };

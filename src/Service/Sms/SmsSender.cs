@@ -72,7 +72,7 @@ public sealed class SmsSender(
         switch (sms.Recipient is null ? new SmsDecision.Fail(Failure.UserNotFound)
             : SmsPolicy.Decide(turn.ToPendingSms(), sms.Recipient, settings.Rules, now))
         {
-            case SmsDecision.Send when turn is { Error: NotTaken, LastRequestedAt: { } requestedAt }:
+            case SmsDecision.Send when turn.UnfoundSince is { } requestedAt:
                 await AskOnceMoreAsync(sms, requestedAt, cancellationToken);
                 break;
             case SmsDecision.Send:
@@ -81,15 +81,15 @@ public sealed class SmsSender(
             case SmsDecision.Wait wait:
                 var until = Instant.Min(wait.Until, now + LongestQuietWait);
                 await WaitAsync(sms, turn.Attempts, new SmsWait(Hold.QuietHours.Code(), Hold.QuietHours.Sentence(), until), now);
-                await PassOnProbeAsync(turn, now);
+                await GiveBackAsync(turn, now);
                 break;
             case SmsDecision.Expire:
                 await EndAsync(sms, turn.Attempts, "expired", Reasons.Expired, Reasons.ExpiredSentence, now);
-                await PassOnProbeAsync(turn, now);
+                await GiveBackAsync(turn, now);
                 break;
             case SmsDecision.Fail fail:
                 await EndAsync(sms, turn.Attempts, "failed", fail.Because.Code(), fail.Because.Sentence(), now);
-                await PassOnProbeAsync(turn, now);
+                await GiveBackAsync(turn, now);
                 break;
             case var other:
                 throw new InvalidOperationException($"Unknown decision {other}.");
@@ -134,7 +134,7 @@ public sealed class SmsSender(
                 await RefusedAsync(sms, attempt, refused, now);
                 break;
             case SmsReply.Unknown unknown:
-                await UnknownAsync(sms, requestedAt ?? sms.ClaimedAt, unknown, now);
+                await UnknownAsync(sms, requestedAt ?? sms.ClaimedAt, unknown, isOurs: cancellationToken.IsCancellationRequested, now);
                 break;
             case SmsReply.Withheld when requestedAt is null:
                 await FreeAsync(sms, now);
@@ -159,12 +159,13 @@ public sealed class SmsSender(
         var (turn, fault) = (sms.Turn, refused.Fault);
         if (refused.RetryAfter is { } pause)
             await ledger.PauseSendingAsync(now + SmsRetries.Pause(pause), CancellationToken.None);
+        await ledger.RecordAnsweredAsync(CancellationToken.None);
         if (fault.Kind == SmsFaultKind.OptedOut)
             await optOuts.OptOutAsync(turn.UserId, CancellationToken.None);
 
         switch (fault.Kind)
         {
-            case SmsFaultKind.Configuration when !SmsStops.IsItsOwnFault(turn.Error, turn.ErrorAt, turn.ResumedAt):
+            case SmsFaultKind.Configuration when !SmsStops.IsItsOwnFault(fault, turn.Error, turn.ErrorAt, turn.ResumedAt):
                 var stop = now + SmsRetries.Stop(turn.Stops);
                 await StopAsync(fault.Code, turn.Stops, stop, now, fault.Sentence);
                 await WaitAsync(sms, attempt, new SmsWait(fault.Code, fault.Sentence, stop + SmsStops.LetOthersGoFirst, CountsAsTry: false), now);
@@ -180,12 +181,17 @@ public sealed class SmsSender(
         await PassOnProbeAsync(turn, now);
     }
 
-    private async Task UnknownAsync(ClaimedSms sms, Instant requestedAt, SmsReply.Unknown unknown, Instant now)
+    /// <param name="sms">The message.</param>
+    /// <param name="requestedAt">When its request went out.</param>
+    /// <param name="unknown">What happened instead of an answer.</param>
+    /// <param name="isOurs">Whether this process ended the wait, because it is told to stop: that says nothing of the provider.</param>
+    /// <param name="now">The time.</param>
+    private async Task UnknownAsync(ClaimedSms sms, Instant requestedAt, SmsReply.Unknown unknown, bool isOurs, Instant now)
     {
         Log.SmsOutcomeUnknown(logger, sms.Turn.MessageId, unknown.Reason);
         var inARow = await ledger.RecordUnknownAsync(
             sms, "outcome_unknown", "The provider did not answer the request; it is asked whether it took the message.",
-            SmsRetries.NextLook(requestedAt, now), isNew: true, now, CancellationToken.None);
+            SmsRetries.NextLook(requestedAt, now), isNew: true, counts: !isOurs, now, CancellationToken.None);
         if (inARow >= MostUnanswered)
             await StopAsync("provider_failing", sms.Turn.Stops, now + SmsRetries.Stop(sms.Turn.Stops), now, unknown.Reason);
     }
@@ -213,8 +219,7 @@ public sealed class SmsSender(
         }
         else if (fault is not null && now >= requestedAt + LongestUnknown)
         {
-            await EndAsync(sms, turn.Attempts, "failed", "outcome_unknown",
-                "The provider did not answer the request and could not be asked for a day; it is not sent again, because it may have arrived.", now);
+            await GiveUpAsync(sms, now);
         }
         else if (fault is not null || now < settledAt)
         {
@@ -223,7 +228,7 @@ public sealed class SmsSender(
             var next = SmsRetries.NextLook(requestedAt, now);
             await ledger.RecordUnknownAsync(
                 sms, "outcome_unknown", "It is not known yet whether the provider took the message.",
-                fault is null ? Instant.Min(next, settledAt) : next, isNew: false, now, CancellationToken.None);
+                fault is null ? Instant.Min(next, settledAt) : next, isNew: false, counts: false, now, CancellationToken.None);
         }
         else
         {
@@ -247,8 +252,11 @@ public sealed class SmsSender(
         catch (SmsProviderException e)
         {
             var now = await ledger.ReadClockAsync(CancellationToken.None);
-            await WaitAsync(sms, sms.Turn.Attempts, new SmsWait(NotTaken, e.Fault.Sentence, SmsRetries.NextLook(requestedAt, now)), now);
-            await PassOnProbeAsync(sms.Turn, now);
+            if (now >= requestedAt + LongestUnknown)
+                await GiveUpAsync(sms, now);
+            else
+                await WaitAsync(sms, sms.Turn.Attempts, new SmsWait(NotTaken, e.Fault.Sentence, SmsRetries.NextLook(requestedAt, now)), now);
+            await GiveBackAsync(sms.Turn, now);
             return;
         }
 
@@ -257,6 +265,9 @@ public sealed class SmsSender(
         else
             await RecordFoundAsync(sms, taken, requestedAt, await ledger.ReadClockAsync(CancellationToken.None));
     }
+
+    private Task GiveUpAsync(ClaimedSms sms, Instant now) => EndAsync(sms, sms.Turn.Attempts, "failed", "outcome_unknown",
+        "The provider did not answer the request and could not be asked for a day; it is not sent again, because it may have arrived.", now);
 
     /// <summary>The provider did take it; and may know already that it never arrived.</summary>
     private async Task RecordFoundAsync(ClaimedSms sms, ListedSms taken, Instant requestedAt, Instant now)
@@ -287,7 +298,15 @@ public sealed class SmsSender(
     private async Task FreeAsync(ClaimedSms sms, Instant now)
     {
         await ledger.FreeTurnAsync(sms, CancellationToken.None);
-        await PassOnProbeAsync(sms.Turn, now);
+        if (sms.Turn.RequestedAt is null)
+            await GiveBackAsync(sms.Turn, now);
+    }
+
+    /// <summary>No request was made: another message may make one.</summary>
+    private async Task GiveBackAsync(TurnRow turn, Instant now)
+    {
+        await ledger.GiveBackSlotAsync(CancellationToken.None);
+        await PassOnProbeAsync(turn, now);
     }
 
     private async Task PassOnProbeAsync(TurnRow turn, Instant now)

@@ -1,7 +1,4 @@
-using System.Globalization;
 using NodaTime;
-using Orchestrator.Core;
-using Orchestrator.Service.Sms.Twilio;
 
 namespace Orchestrator.Service.Sms;
 
@@ -14,12 +11,11 @@ internal static class SmsStops
     /// <summary>A message that met such a fault lets others be tried first.</summary>
     public static readonly Duration LetOthersGoFirst = Duration.FromSeconds(30);
 
-    /// <summary>Whether a message that meets such a fault had met one before, and others have got through since.</summary>
+    /// <summary>Whether a message that meets such a fault had met the same one before, and others have got through since.</summary>
+    /// <param name="fault">The fault it meets.</param>
     /// <param name="earlierFault">The code that last kept the message back; null: none did.</param>
     /// <param name="faultAt">When that was; null: never.</param>
-    /// <param name="resumedAt">When sending last went on after a stop; null: never.</param>
-    public static bool IsItsOwnFault(string? earlierFault, Instant? faultAt, Instant? resumedAt) =>
-        int.TryParse(earlierFault, NumberStyles.None, CultureInfo.InvariantCulture, out var code)
-        && TwilioErrors.Classify(code, null).Kind == SmsFaultKind.Configuration
-        && faultAt < resumedAt;
+    /// <param name="resumedAt">When a message last got through after a stop; null: none has.</param>
+    public static bool IsItsOwnFault(SmsFault fault, string? earlierFault, Instant? faultAt, Instant? resumedAt) =>
+        fault.MayBeTheMessagesOwn && fault.Code == earlierFault && faultAt < resumedAt;
 }

@@ -128,6 +128,22 @@ public sealed class RenderingChangeTests(PostgresServer server) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_job_that_another_instance_has_taken_over_before_it_began_is_not_put_before_the_model()
+    {
+        await _service.QueueAsync("ann", Data);
+        var (first, second) = (_service.NewInstance(), _service.NewInstance());
+        await first.DispatchAsync();
+        Db.Now += Duration.FromMinutes(5);
+        await second.DispatchAsync();
+
+        await first.RenderNextAsync();
+        Model.Requests.ShouldBeEmpty();
+
+        await second.RenderNextAsync();
+        Model.Requests.Count.ShouldBe(1);
+    }
+
+    [Fact]
     public async Task A_job_whose_lease_has_ended_before_it_began_is_not_put_before_the_model()
     {
         await _service.QueueAsync("ann", Data);

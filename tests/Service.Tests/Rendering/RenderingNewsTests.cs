@@ -97,7 +97,8 @@ public sealed class RenderingNewsTests(PostgresServer server) : IAsyncLifetime
         await _service.WritesAsync("ann", "1");
         Model.Answer = _ =>
         {
-            _service.WritesAsync("ann", "and another thing").GetAwaiter().GetResult();
+            if (Model.Requests.Count < 15)
+                _service.WritesAsync("ann", "and another thing").GetAwaiter().GetResult();
             return ModelAnswer.Verdict(verdict, "As they say.");
         };
 

@@ -193,6 +193,84 @@ public sealed class LostRequestTests(PostgresServer server) : IAsyncLifetime
         Twilio.Accepted.Count.ShouldBe(2);
     }
 
+    [Fact]
+    public async Task One_that_counted_as_not_taken_and_cannot_be_asked_about_after_the_night_is_given_up_too()
+    {
+        var id = await _sending.HandOverAsync("ann");
+        Twilio.Next(new FakeAnswer.Drop());
+        await _sending.SendAsync();
+        Db.Now += Duration.FromSeconds(75);
+        await _sending.SendAsync();
+        (await _sending.ErrorOfAsync(id)).ShouldBe("not_taken");
+        await Db.ExecuteAsync("UPDATE sms_requests SET account = 'AC11111111111111111111111111111111'");
+        await _sending.HandOverAsync("ann", "next");
+        for (var i = 0; i < 300; i++)
+        {
+            Db.Now += Duration.FromMinutes(15);
+            await _sending.SendAsync();
+        }
+
+        Twilio.Accepted.Select(sms => sms.Body).ShouldBe(["next"]);
+    }
+
+    [Fact]
+    public async Task One_that_counted_as_not_taken_and_cannot_be_asked_about_is_given_up_after_a_day()
+    {
+        await Db.ExecuteAsync("UPDATE users SET quiet_hours_start = '00:00', quiet_hours_end = '00:00'");
+        var id = await _sending.HandOverAsync("ann");
+        Twilio.Next(new FakeAnswer.Drop());
+        await _sending.SendAsync();
+        Db.Now += Duration.FromSeconds(75);
+        await _sending.SendAsync();
+        (await _sending.ErrorOfAsync(id)).ShouldBe("not_taken");
+        await Db.ExecuteAsync("UPDATE sms_requests SET account = 'AC11111111111111111111111111111111'");
+        await _sending.HandOverAsync("ann", "next");
+        for (var i = 0; i < 300; i++)
+        {
+            Db.Now += Duration.FromMinutes(15);
+            await _sending.SendAsync();
+        }
+
+        Twilio.Accepted.Select(sms => sms.Body).ShouldBe(["next"]);
+    }
+
+    [Fact]
+    public async Task It_is_found_though_quiet_hours_came_between_its_loss_and_the_next_try()
+    {
+        Db.Now = Instant.FromUtc(2025, 10, 16, 1, 58); // 21:58 in New York
+        Twilio.ListsAfter = Duration.FromHours(1);
+        await _sending.HandOverAsync("ann");
+        Twilio.Next(new FakeAnswer.AcceptThenDrop());
+        for (var i = 0; i < 160; i++)
+        {
+            await _sending.SendAsync();
+            Db.Now += i < 20 ? Duration.FromSeconds(10) : Duration.FromMinutes(5);
+        }
+
+        Twilio.Accepted.Count.ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task It_is_found_though_the_provider_was_out_of_reach_at_the_next_try()
+    {
+        Twilio.ListsAfter = Duration.FromMinutes(3);
+        await _sending.HandOverAsync("ann");
+        Twilio.Next(new FakeAnswer.AcceptThenDrop());
+        await _sending.SendAsync();
+        for (var i = 0; i < 10; i++)
+        {
+            Db.Now += Duration.FromSeconds(10);
+            await _sending.SendAsync();
+        }
+
+        Db.Now += Duration.FromSeconds(40);
+        await _sending.SendAsync(new OutOfReach(_sending.Provider));
+        Db.Now += Duration.FromMinutes(10);
+        await _sending.SendAsync();
+
+        Twilio.Accepted.Count.ShouldBe(1);
+    }
+
     private sealed class Slow(IClock clock, Duration by) : IClock
     {
         public Instant GetCurrentInstant() => clock.GetCurrentInstant() - by;
@@ -209,6 +287,18 @@ public sealed class LostRequestTests(PostgresServer server) : IAsyncLifetime
             await happens();
             return reply;
         }
+
+        public Task<IReadOnlyList<ListedSms>> ListAsync(string sender, string recipient, Instant since, CancellationToken cancellationToken) =>
+            provider.ListAsync(sender, recipient, since, cancellationToken);
+    }
+
+    /// <summary>A provider that can be asked and not reached.</summary>
+    private sealed class OutOfReach(ISmsProvider provider) : ISmsProvider
+    {
+        public SmsAccount Account => provider.Account;
+
+        public Task<SmsReply> SendAsync(OutgoingSms sms, LastLook lastLook, CancellationToken cancellationToken) =>
+            Task.FromResult<SmsReply>(new SmsReply.Unreached("refused"));
 
         public Task<IReadOnlyList<ListedSms>> ListAsync(string sender, string recipient, Instant since, CancellationToken cancellationToken) =>
             provider.ListAsync(sender, recipient, since, cancellationToken);

@@ -243,6 +243,149 @@ public sealed class SmsStopTests(PostgresServer server) : IAsyncLifetime
         AcceptedTexts.ShouldBe(["bob"]);
     }
 
+    [Fact]
+    public async Task Credentials_that_are_wrong_twice_lose_nothing()
+    {
+        await AddAsync("ann", "bob");
+        var id = await _sending.HandOverAsync("ann");
+        Twilio.Next(new FakeAnswer.Refuse(401, 20003));
+        await _sending.SendAsync();
+        Db.Now += Duration.FromSeconds(20);
+        await _sending.HandOverAsync("bob", "bob's");
+        await _sending.SendAsync();
+        Twilio.Accepted.Count.ShouldBe(1);
+        Db.Now += Duration.FromSeconds(60);
+        Twilio.Next(new FakeAnswer.Refuse(401, 20003));
+        await _sending.SendAsync();
+
+        (await _sending.StatusOfAsync(id)).ShouldBe("pending");
+    }
+
+    [Fact]
+    public async Task Where_nobody_has_got_through_a_message_is_not_to_blame_for_a_fault_that_shows_late()
+    {
+        await AddAsync("ann", "bob");
+        var id = await _sending.HandOverAsync("ann");
+        await _sending.SendAsync();
+        for (var attempt = 1; attempt <= 6; attempt++)
+        {
+            Db.Now += Duration.FromMinutes(6);
+            await _sending.SendAsync();
+            await _sending.ReportAsync(Twilio.Accepted[^1].Sid, "undelivered", 30034, id, attempt);
+            (await _sending.StatusOfAsync(id)).ShouldBe("pending", $"attempt {attempt}");
+            for (var i = 0; i < 20; i++)
+            {
+                Db.Now += Duration.FromSeconds(20);
+                if (await _sending.SendAsync() > 0)
+                    break;
+            }
+        }
+    }
+
+    [Fact]
+    public async Task A_fault_of_everyones_that_shows_later_lets_no_message_of_the_user_overtake()
+    {
+        await AddAsync("ann", "bob");
+        var first = await _sending.HandOverAsync("ann", "1");
+        await _sending.SendAsync();
+        await _sending.ReportAsync(Twilio.Accepted[0].Sid, "undelivered", 30034, first, 1);
+        Db.Now += Duration.FromMilliseconds(10);
+        await _sending.HandOverAsync("ann", "2");
+        for (var i = 0; i < 40; i++)
+        {
+            Db.Now += Duration.FromSeconds(16);
+            await _sending.SendAsync();
+        }
+
+        Twilio.Accepted.Select(sms => sms.Body).ShouldBe(["1", "1", "2"]);
+    }
+
+    [Fact]
+    public async Task Those_asleep_do_not_use_up_the_rate_of_those_awake()
+    {
+        Db.Settings = Db.Settings with { Sms = Db.Settings.Sms with { PerSecond = 1 } };
+        string[] sleepers = [.. Enumerable.Range(0, 330).Select(i => $"s{i:000}")];
+        await AddAsync([.. sleepers, "awake"]);
+        await Db.ExecuteAsync("UPDATE users SET timezone = 'Asia/Tokyo' WHERE id = 'awake'");
+        Db.Now = Instant.FromUtc(2025, 10, 16, 3, 0);
+        foreach (var s in sleepers)
+            await _sending.HandOverAsync(s);
+        for (var i = 0; i < 340; i++)
+        {
+            await _sending.SendAsync();
+            Db.Now += Duration.FromSeconds(1);
+        }
+
+        await _sending.HandOverAsync("awake");
+        for (var i = 0; i < 600; i++)
+        {
+            await _sending.SendAsync();
+            Db.Now += Duration.FromSeconds(1);
+        }
+
+        Twilio.Accepted.Count.ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task Requests_that_this_process_ends_because_it_stops_say_nothing_of_the_provider()
+    {
+        await AddAsync("ann", "bob", "cat");
+        foreach (var user in (string[])["ann", "bob", "cat"])
+            await _sending.HandOverAsync(user);
+        Twilio.Script = _ => new FakeAnswer.Hang();
+        using var stopping = new CancellationTokenSource();
+        var sender = Db.NewSender(_sending.Provider);
+        var claimed = await sender.ClaimToSendAsync(10, TestContext.Current.CancellationToken);
+        claimed.Count.ShouldBe(3);
+        var handled = Task.WhenAll(claimed.Select(sms => sender.HandleAsync(sms, stopping.Token)));
+        await Twilio.WaitForAsync(t => t.SendRequests.Count == 3, TestContext.Current.CancellationToken);
+        await stopping.CancelAsync();
+        await handled;
+
+        (await Db.SingleAsync<string?>("SELECT stopped_by FROM sms_gate")).ShouldBeNull();
+    }
+
+    [Fact]
+    public async Task Requests_without_an_answer_are_not_in_a_row_where_others_are_refused_between_them()
+    {
+        string[] users = ["u1", "u2", "u3", "u4", "u5"];
+        await AddAsync(users);
+        Twilio.Next(new FakeAnswer.Drop(), new FakeAnswer.Refuse(400, 21211), new FakeAnswer.Drop(), new FakeAnswer.Refuse(400, 21211), new FakeAnswer.Drop());
+        foreach (var user in users)
+        {
+            await _sending.HandOverAsync(user);
+            await _sending.SendAsync();
+            Db.Now += Duration.FromMilliseconds(10);
+        }
+
+        (await Db.SingleAsync<string?>("SELECT stopped_by FROM sms_gate")).ShouldBeNull();
+    }
+
+    [Fact]
+    public async Task A_refusal_without_a_code_of_Twilios_is_somebody_elses_and_ends_no_message()
+    {
+        await AddAsync("ann", "bob");
+        var id = await _sending.HandOverAsync("ann");
+        Twilio.Next(new FakeAnswer.Refuse(400, null));
+        await _sending.SendAsync();
+        (await _sending.StatusOfAsync(id)).ShouldBe("pending");
+    }
+
+    [Fact]
+    public async Task A_days_limit_of_the_account_loses_nothing()
+    {
+        await AddAsync("ann", "bob");
+        var id = await _sending.HandOverAsync("ann");
+        Twilio.Script = _ => new FakeAnswer.Refuse(429, 63038);
+        for (var i = 0; i < 30; i++)
+        {
+            await _sending.SendAsync();
+            Db.Now += Duration.FromMinutes(5);
+        }
+
+        (await _sending.StatusOfAsync(id)).ShouldBe("pending");
+    }
+
     private async Task AddAsync(params string[] users)
     {
         await Db.AddUsersAsync(users);

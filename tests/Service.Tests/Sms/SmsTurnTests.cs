@@ -242,6 +242,44 @@ public sealed class SmsTurnTests(PostgresServer server) : IAsyncLifetime
         Twilio.Accepted.Select(sms => sms.Body).ShouldContain("bob's");
     }
 
+    [Fact]
+    public async Task A_STOP_and_the_last_look_at_a_message_that_was_just_woken_do_not_lock_each_other_out()
+    {
+        var held = await _sending.HandOverAsync("ann", "held");
+        await Db.ExecuteAsync("UPDATE users SET phone_number = '+15555550177' WHERE id = 'bob'");
+        Db.Now = Instant.FromUtc(2025, 10, 16, 3, 0);
+        await _sending.SendAsync();
+        (await _sending.ErrorOfAsync(held)).ShouldBe("quiet_hours");
+        await using var lastLook = await HoldAsync("SELECT FROM messages WHERE content = 'held' FOR NO KEY UPDATE");
+        var stop = Db.NewInboundMessages().ReceiveAsync(new InboundMessage("SM1", Sending.UsersNumber, "STOP", 0, null), Cancellation);
+        await WaitingAsync();
+
+        await Task.WhenAll(stop, lastLook.ExecuteAsync("SELECT FROM sms_turns FOR NO KEY UPDATE; COMMIT"));
+        (await _sending.StatusOfAsync(held)).ShouldBe("cancelled");
+    }
+
+    [Fact]
+    public async Task A_STOP_is_heard_from_the_number_that_a_message_of_a_closed_conversation_goes_to()
+    {
+        await Db.ExecuteAsync("UPDATE users SET phone_number = '+15555550111' WHERE id = 'ann'; UPDATE users SET phone_number = '+15555550112' WHERE id = 'bob'");
+        var id = await _sending.HandOverAsync("ann");
+        await Db.ExecuteAsync(
+            "INSERT INTO conversations (id, user_id, phone_number, status) VALUES ('c_ann', 'ann', '+15555550133', 'closed') ON CONFLICT (id) DO UPDATE SET phone_number = '+15555550133', status = 'closed'");
+        await Db.NewInboundMessages().ReceiveAsync(new InboundMessage("SM1", "+15555550133", "STOP", 0, null), Cancellation);
+        await _sending.SendAsync();
+        Twilio.Accepted.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task A_STOP_is_heard_from_a_number_that_was_written_down_without_its_plus()
+    {
+        await Db.ExecuteAsync("UPDATE users SET phone_number = '15555550111' WHERE id = 'ann'");
+        await _sending.HandOverAsync("ann");
+        await Db.NewInboundMessages().ReceiveAsync(new InboundMessage("SM1", "+15555550111", "STOP", 0, null), Cancellation);
+        await _sending.SendAsync();
+        Twilio.Accepted.ShouldBeEmpty();
+    }
+
     private async Task<Guid> HoldForTheMorningAsync()
     {
         var held = await _sending.HandOverAsync("ann", "held");

@@ -188,7 +188,7 @@ public abstract class TwilioContract : IAsyncLifetime
     [InlineData(403, 99999, SmsFaultKind.Configuration, "99999")]
     [InlineData(429, 20429, SmsFaultKind.Later, "20429")]
     [InlineData(429, null, SmsFaultKind.Later, "http_429")]
-    [InlineData(422, null, SmsFaultKind.Permanent, "http_422")]
+    [InlineData(422, null, SmsFaultKind.Configuration, "http_422")]
     [InlineData(404, null, SmsFaultKind.Configuration, "http_404")]
     public async Task A_refusal_is_sorted_by_its_code(int status, int? code, SmsFaultKind kind, string stored)
     {

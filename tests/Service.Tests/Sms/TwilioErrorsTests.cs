@@ -16,7 +16,7 @@ public sealed partial class TwilioErrorsTests
     [InlineData(30003, SmsFaultKind.Later)]
     [InlineData(30008, SmsFaultKind.Later)]
     [InlineData(21611, SmsFaultKind.Later)]
-    [InlineData(63038, SmsFaultKind.Later)]
+    [InlineData(63038, SmsFaultKind.Configuration)]
     [InlineData(30002, SmsFaultKind.Configuration)]
     [InlineData(30032, SmsFaultKind.Configuration)]
     [InlineData(30034, SmsFaultKind.Configuration)]
@@ -32,13 +32,13 @@ public sealed partial class TwilioErrorsTests
     [InlineData(403, SmsFaultKind.Configuration)]
     [InlineData(404, SmsFaultKind.Configuration)]
     [InlineData(429, SmsFaultKind.Later)]
-    [InlineData(400, SmsFaultKind.Permanent)]
-    [InlineData(422, SmsFaultKind.Permanent)]
+    [InlineData(400, SmsFaultKind.Permanent, SmsFaultKind.Configuration)]
+    [InlineData(422, SmsFaultKind.Permanent, SmsFaultKind.Configuration)]
     [InlineData(500, SmsFaultKind.Later)]
-    public void Without_a_known_code_the_status_decides(int status, SmsFaultKind kind)
+    public void Without_a_known_code_the_status_decides_and_a_refusal_without_any_is_not_Twilios(int status, SmsFaultKind kind, SmsFaultKind? without = null)
     {
         TwilioErrors.Classify(code: null, status).ShouldSatisfyAllConditions(
-            fault => fault.Kind.ShouldBe(kind), fault => fault.Code.ShouldBe($"http_{status}"));
+            fault => fault.Kind.ShouldBe(without ?? kind), fault => fault.Code.ShouldBe($"http_{status}"));
         TwilioErrors.Classify(code: 1, status).ShouldSatisfyAllConditions(
             fault => fault.Kind.ShouldBe(kind), fault => fault.Code.ShouldBe("1"));
     }

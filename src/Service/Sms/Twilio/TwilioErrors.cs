@@ -54,7 +54,6 @@ public static class TwilioErrors
         new(30022, Kind.Later, "The carrier takes no more messages of this campaign at the moment."),
         new(30500, Kind.Later, "Twilio failed inside while it handled the message."),
         new(63017, Kind.Later, "The account sends faster than Twilio takes."),
-        new(63038, Kind.Later, "The account has sent all the messages it may within 24 hours."),
 
         // The account or the sender: the next message would fare no better.
         new(10001, Kind.Configuration, "The Twilio account is not active."),
@@ -75,8 +74,12 @@ public static class TwilioErrors
         new(21659, Kind.Configuration, "TWILIO_PHONE_NUMBER is not a number of Twilio's."),
         new(21660, Kind.Configuration, "TWILIO_PHONE_NUMBER belongs to another Twilio account."),
         new(21661, Kind.Configuration, "TWILIO_PHONE_NUMBER cannot send SMS."),
+        new(63038, Kind.Configuration, "The account has sent all the messages it may within 24 hours: ask Twilio for a higher limit, or wait."),
         // Filters look at the sender as much as at the text: to go on sending makes it worse.
-        new(30007, Kind.Configuration, "Twilio or the carrier filtered the message as unwanted: check the number's registration and the texts."),
+        new(30007, Kind.Configuration, "Twilio or the carrier filtered the message as unwanted: check the number's registration and the texts.")
+        {
+            MayBeTheMessagesOwn = true,
+        },
         new(30032, Kind.Configuration, "The toll-free number TWILIO_PHONE_NUMBER has not been verified."),
         new(30034, Kind.Configuration, "TWILIO_PHONE_NUMBER is not registered for messages to the United States (A2P 10DLC).",
             "https://support.twilio.com/hc/en-us/articles/14910496447771-Shutdown-of-Unregistered-10DLC-Messaging-FAQ"),
@@ -91,7 +94,7 @@ public static class TwilioErrors
     public static SmsFault Classify(int? code, int? httpStatus)
     {
         if (code is { } known && Table.TryGetValue(known, out var error))
-            return new(error.Kind, Name(code, httpStatus), error.Sentence);
+            return new(error.Kind, Name(code, httpStatus), error.Sentence) { MayBeTheMessagesOwn = error.MayBeTheMessagesOwn };
 
         var (kind, sentence) = httpStatus switch
         {
@@ -99,11 +102,13 @@ public static class TwilioErrors
             // The path holds nothing of the message: the account or the address is wrong, for every message.
             404 or 405 or 407 => (Kind.Configuration, "There is no Twilio at TWILIO_BASE_URL, or it does not know the account."),
             429 => (Kind.Later, "Twilio takes no more requests at the moment."),
+            // Twilio's own refusals have a code: this is somebody's on the way, a proxy's or a firewall's.
+            >= 400 and < 500 when code is null => (Kind.Configuration, "Something between this service and Twilio refuses the request: check TWILIO_BASE_URL and proxies."),
             >= 400 and < 500 => (Kind.Permanent, "Twilio refused the message."),
             not null => (Kind.Later, "Twilio gave no answer that tells anything."),
             null => (Kind.Permanent, "Twilio could not deliver the message."),
         };
-        return new(kind, Name(code, httpStatus), sentence);
+        return new(kind, Name(code, httpStatus), sentence) { MayBeTheMessagesOwn = kind == Kind.Configuration && httpStatus is not (401 or 403 or 404 or 405 or 407) };
     }
 
     private static string Name(int? code, int? httpStatus) => (code, httpStatus) switch
@@ -120,6 +125,9 @@ public static class TwilioErrors
     /// <param name="Documentation">Where Twilio says so.</param>
     public sealed record TwilioError(int Code, SmsFaultKind Kind, string Sentence, string Documentation)
     {
+        /// <summary>Whether a fault that looks like everyone's may be caused by the one text or number.</summary>
+        public bool MayBeTheMessagesOwn { get; init; }
+
         internal TwilioError(int code, SmsFaultKind kind, string sentence)
             : this(code, kind, sentence, Dictionary + code.ToString(CultureInfo.InvariantCulture))
         {
