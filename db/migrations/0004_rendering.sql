@@ -5,19 +5,17 @@ ALTER TABLE message_queue
   ADD COLUMN IF NOT EXISTS render_attempts integer NOT NULL DEFAULT 0,
   ADD COLUMN IF NOT EXISTS render_claim uuid,
   ADD COLUMN IF NOT EXISTS render_until timestamptz,
-  ADD COLUMN IF NOT EXISTS render_failing_since timestamptz,
   ADD COLUMN IF NOT EXISTS verdicts integer NOT NULL DEFAULT 0;
 
 COMMENT ON COLUMN message_queue.judged_at IS 'The newest inbound message that the model knew when it judged this one; what the user writes later is judged anew. Null: not judged';
 COMMENT ON COLUMN message_queue.render_attempts IS 'How often in a row the model failed for this message';
 COMMENT ON COLUMN message_queue.render_claim IS 'Who is asking the model about it, until scheduled_for; a later claim takes it over. Null: nobody is';
 COMMENT ON COLUMN message_queue.render_until IS 'The scheduled_for that it got when it was put aside for the model; where the two differ, somebody has rescheduled it since';
-COMMENT ON COLUMN message_queue.render_failing_since IS 'Since when it waits for a model that fails; null: it does not';
 COMMENT ON COLUMN message_queue.verdicts IS 'How often the model has judged it';
 
 -- Whose messages a model is at; and what waits until a hand is free for it, in the order in which it goes. Neither holds an ordinary message.
 CREATE INDEX message_queue_leased_idx ON message_queue (user_id) WHERE status = 'queued' AND render_claim IS NOT NULL;
-CREATE INDEX message_queue_line_idx ON message_queue (priority, scheduled_for)
+CREATE INDEX message_queue_line_idx ON message_queue (priority, plain_time(coalesce(created_at, scheduled_for)))
   WHERE status = 'queued' AND render_claim IS NULL AND scheduled_for = render_until;
 
 -- The text that would go out; null where there is none. Nothing else says whether a message has content.

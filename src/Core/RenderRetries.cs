@@ -14,10 +14,6 @@ public static class RenderRetries
 
     private static readonly Duration ShortestPause = Duration.FromSeconds(10);
 
-    private static readonly Duration LongestPause = Duration.FromMinutes(1);
-
-    private static readonly Duration Patience = Duration.FromMinutes(5);
-
     /// <summary>When; null: no more. Then a message with content goes out as it is, and one without fails.</summary>
     /// <param name="failures">How often in a row the model has failed, this time included, from 1.</param>
     /// <param name="retryAfter">How long the model wants to be left alone; null: it does not say. It lengthens the wait, never shortens it.</param>
@@ -26,10 +22,9 @@ public static class RenderRetries
         ? null
         : now + Duration.Max(Waits[failures - 1], Duration.Min(retryAfter ?? Duration.Zero, LongestRetryAfter));
 
-    /// <summary>When the model, which is left alone because it fails for everybody, is asked; null: the message has waited for it long enough.</summary>
-    /// <param name="since">Since when the message waits for a model that fails.</param>
+    /// <summary>When a message is put before the model that met it while it is left alone, or asks to be: that is no try.</summary>
+    /// <param name="retryAfter">How long the model wants to be left alone; null: it does not say.</param>
     /// <param name="now">The time.</param>
-    public static Instant? AfterPause(Instant since, Instant now) => now - since >= Patience
-        ? null
-        : now + Duration.Max(ShortestPause, Duration.Min(now - since, LongestPause));
+    public static Instant AfterPause(Duration? retryAfter, Instant now) =>
+        now + Duration.Max(ShortestPause, Duration.Min(retryAfter ?? Duration.Zero, LongestRetryAfter));
 }

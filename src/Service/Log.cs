@@ -108,6 +108,9 @@ internal static partial class Log
     [LoggerMessage(36, LogLevel.Error, "Message {MessageId} is left as it stands ({Fault}); it is taken up again when its lease has ended")]
     public static partial void SmsLeftToLease(ILogger logger, Guid messageId, string fault);
 
+    [LoggerMessage(71, LogLevel.Error, "What stands in line before the model cannot be dispatched ({Fault}); everything else is")]
+    public static partial void LineNotDispatched(ILogger logger, string fault);
+
     [LoggerMessage(70, LogLevel.Error, "What is to be sent to user {UserId} cannot be read ({Fault}); mend the rows of that user")]
     public static partial void SmsUnreadable(ILogger logger, string userId, string fault);
 

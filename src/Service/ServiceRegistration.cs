@@ -36,7 +36,7 @@ public static class ServiceRegistration
             .AddSingleton<IdFormat>()
             .AddSingleton<Recipients>()
             .AddSingleton<SendSignal>()
-            .AddSingleton(new RenderBacklog(settings.Model))
+            .AddSingleton(services => new RenderBacklog(settings.Model, services.GetService<ModelBreaker>()))
             .AddSingleton<Dispatcher>()
             .AddSingleton<QueueTick>()
             .AddSingleton<Scheduler>()

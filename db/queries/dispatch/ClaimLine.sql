@@ -1,5 +1,5 @@
 -- Claims, as ClaimDueMessages does, what waits until a hand of the model is free: before its time, because there is one now. Best lane first, and
--- in a lane in the order of the line.
+-- in a lane whoever was queued first.
 WITH due AS MATERIALIZED (
   SELECT claimed.*
   FROM (VALUES ('urgent', 0), ('high', 1), ('medium', 2), ('low', 3)) AS lanes (name, position)
@@ -7,11 +7,11 @@ WITH due AS MATERIALIZED (
     SELECT w.*
     FROM waiting_messages w
     WHERE w.priority = lanes.name AND w.leads AND w.stands_in_line AND w.user_id <> ALL (@skippedUsers::text[]::external_id[])
-    ORDER BY w.scheduled_for
+    ORDER BY w.created_at
     LIMIT @limit
     FOR UPDATE SKIP LOCKED
   ) AS claimed
-  ORDER BY lanes.position, claimed.scheduled_for
+  ORDER BY lanes.position, claimed.created_at
   LIMIT @limit
 ), locked AS MATERIALIZED (
   SELECT taken.id

@@ -4,7 +4,7 @@ FROM unnest(@userIds::text[]) AS wanted (id)
 CROSS JOIN LATERAL (
   SELECT w.id, w.user_id::text, w.priority, w.created_at, plain_time(w.scheduled_for) AS scheduled_for, w.not_before, w.expires_at,
     w.can_delay, w.best_at, w.conversation_context_id::text AS conversation_id, w.reason, w.requires_fresh_context, w.has_content, w.has_brief,
-    w.sequence_id
+    w.sequence_id, w.is_leased, w.stands_in_line
   FROM waiting_messages w
   WHERE w.user_id = wanted.id::external_id AND w.is_leased AND w.scheduled_for > @now
 ) AS leased

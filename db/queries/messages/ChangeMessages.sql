@@ -5,7 +5,7 @@
 WITH changed AS (
   UPDATE message_queue q
   SET priority = @priority, scheduled_for = @scheduledFor, best_at = @bestAt::timestamptz, reason = @code::text,
-    render_claim = NULL, render_until = NULL, render_failing_since = NULL,
+    render_claim = NULL, render_until = NULL, render_attempts = 0,
     not_before = CASE WHEN @setsNotBefore THEN coalesce(@notBefore::timestamptz, q.created_at, @now)
       ELSE coalesce(q.not_before, CASE WHEN q.reason IS NULL THEN q.scheduled_for END, q.created_at, @now) END,
     expires_at = CASE WHEN @setsExpiresAt THEN @expiresAt::timestamptz ELSE q.expires_at END,
@@ -14,8 +14,7 @@ WITH changed AS (
     message_data = CASE WHEN q.id = @id AND @messageData::text IS NOT NULL THEN @messageData::jsonb ELSE q.message_data END,
     final_message = CASE WHEN q.id = @id AND @messageData::text IS NOT NULL THEN NULL ELSE q.final_message END,
     judged_at = CASE WHEN q.id = @id AND @messageData::text IS NOT NULL THEN NULL ELSE q.judged_at END,
-    verdicts = CASE WHEN q.id = @id AND @messageData::text IS NOT NULL THEN 0 ELSE q.verdicts END,
-    render_attempts = CASE WHEN q.id = @id AND @messageData::text IS NOT NULL THEN 0 ELSE q.render_attempts END
+    verdicts = CASE WHEN q.id = @id AND @messageData::text IS NOT NULL THEN 0 ELSE q.verdicts END
   WHERE q.id = ANY (@ids) AND q.status = 'queued'
   RETURNING q.id, q.user_id
 ), logged AS (

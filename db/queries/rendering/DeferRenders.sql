@@ -3,5 +3,5 @@
 UPDATE message_queue q
 SET scheduled_for = CASE WHEN q.scheduled_for = q.render_until THEN least(@until, q.expires_at) ELSE q.scheduled_for END,
   reason = 'model_unavailable', render_claim = NULL, render_until = NULL,
-  render_attempts = q.render_attempts + (q.id = ANY (@failed))::integer, render_failing_since = coalesce(q.render_failing_since, @now)
+  render_attempts = q.render_attempts + (q.id = ANY (@failed))::integer
 WHERE q.id = ANY (@ids)

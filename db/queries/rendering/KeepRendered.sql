@@ -2,6 +2,6 @@
 UPDATE message_queue q
 SET final_message = coalesce(r.text, CASE WHEN r.judged_at IS NULL OR message_text(q.message_data) IS NULL THEN q.final_message END),
   judged_at = coalesce(r.judged_at, q.judged_at), verdicts = q.verdicts + r.verdicts,
-  render_attempts = 0, render_failing_since = NULL
+  render_attempts = 0
 FROM unnest(@ids::uuid[], @texts::text[], @judgedAts::timestamptz[], @verdicts::integer[]) AS r (id, text, judged_at, verdicts)
 WHERE q.id = r.id

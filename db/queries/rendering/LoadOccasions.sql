@@ -5,7 +5,7 @@ SELECT q.id, q.user_id::text, coalesce(q.requires_fresh_context, false) AS requi
   news_from(q.created_at, q.not_before, q.scheduled_for) AS queued_at,
   coalesce(message_text(q.message_data), CASE WHEN message_brief(q.message_data) IS NULL THEN nullif(q.final_message, '') END) AS content,
   message_brief(q.message_data)::text AS data, text_to_send(q.final_message, q.message_data) IS NOT NULL AS has_content,
-  md5(row(q.message_data, q.final_message)::text) AS digest,
+  md5(row(q.message_data, q.final_message, q.requires_fresh_context)::text) AS digest,
   conversation.id::text AS conversation_id, conversation.summary, u.first_name,
   coalesce((
     SELECT plain_time(m.created_at) FROM messages m

@@ -3,7 +3,7 @@ SELECT waiting.*
 FROM unnest(@userIds::text[], @worstLanes::text[]) AS wanted (id, worst_lane)
 CROSS JOIN LATERAL (
   SELECT w.id, w.user_id::text, w.priority, w.created_at, plain_time(w.scheduled_for) AS scheduled_for, w.not_before, w.expires_at, w.can_delay,
-    w.best_at, w.conversation_context_id::text AS conversation_id, w.reason, w.requires_fresh_context, w.has_content, w.sequence_id, w.topic
+    w.best_at, w.conversation_context_id::text AS conversation_id, w.reason, w.requires_fresh_context, w.has_content, w.sequence_id, w.topic, w.is_leased, w.stands_in_line
   FROM waiting_messages w
   WHERE w.user_id = wanted.id::external_id
     AND array_position(ARRAY['urgent', 'high', 'medium', 'low'], w.priority::text)

@@ -39,6 +39,12 @@ internal sealed record ClaimedMessage
     /// <summary>Its topic; read for predictions alone.</summary>
     public string? Topic { get; init; }
 
+    /// <summary>Whether a model is at it; read of messages that are not claimed.</summary>
+    public bool IsLeased { get; init; }
+
+    /// <summary>Whether it waits until a model has time for it; likewise.</summary>
+    public bool StandsInLine { get; init; }
+
     /// <summary>The sequence it belongs to; null: none.</summary>
     public Guid? SequenceId { get; init; }
 
@@ -80,7 +86,7 @@ internal sealed record ClaimedMessage
         HasBeenHeld = Reason is not null,
         HasContent = HasContent,
         NeedsModel = needsModel,
-        IsWithModel = Reason == Reasons.Rendering,
+        IsWithModel = IsLeased || StandsInLine,
         HasLostItsConversation = hasLostItsConversation,
     };
 }

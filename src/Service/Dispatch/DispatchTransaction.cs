@@ -94,7 +94,8 @@ internal sealed class DispatchTransaction(
             var sequences = person.Messages.Select(m => m.SequenceId).ToHashSet();
             var all = person.Messages.Select(m => m.AsOne(AsQueued, settings.Rules))
                 .Concat(ClaimedSequence.TogetherIn(
-                    held.Where(m => !due.ContainsKey(m.Id) && (m.SequenceId is null || !sequences.Contains(m.SequenceId))), rendering.HasModel));
+                    // What waits for a model takes no slot before the model is at it: nobody knows when that is.
+                    held.Where(m => !m.StandsInLine && !due.ContainsKey(m.Id) && (m.SequenceId is null || !sequences.Contains(m.SequenceId))), rendering.HasModel));
             foreach (var message in DeliveryPolicy.Order(all, now, settings.Rules))
             {
                 if (due.TryGetValue(message.Id, out var claimedMessage))
@@ -175,14 +176,16 @@ internal sealed class DispatchTransaction(
         if (renders.Count == 0)
             return;
 
-        var inOrder = renders.OrderBy(d => Lanes.Parse(d.Message.Priority)).ThenBy(d => d.Message.ScheduledFor).ToList();
+        var inOrder = renders.OrderBy(d => Lanes.Parse(d.Message.Priority)).ThenBy(d => d.Message.CreatedAt).ToList();
         _renders =
         [
             .. inOrder.Take(rendering.Take(inOrder.Count))
                 .Select(d => new RenderJob(d.Message.UserId, [.. d.Message.All.Select(m => m.Id)], Guid.CreateVersion7())),
         ];
+        // The others stand in line, where hands come to whoever was queued first. So a message is written once to stand there, and again only
+        // where no hand has come for long. Where it expires first, it is looked at then.
         var leases = _renders.SelectMany(job => job.Ids.Select(id => (Id: id, Until: now + rendering.LeaseOf(job.Ids.Length), Claim: (Guid?)job.Claim)))
-            .Concat(await LineUpAsync([.. inOrder.Skip(_renders.Count)], now))
+            .Concat(inOrder.Skip(_renders.Count).SelectMany(d => d.Message.All.Select(m => (m.Id, Until: LookedAtAgain(d.Message), Claim: (Guid?)null))))
             .ToList();
         await ExecuteAsync("LeaseRenders", new
         {
@@ -190,29 +193,9 @@ internal sealed class DispatchTransaction(
             untils = leases.ConvertAll(l => l.Until).ToArray(),
             claims = leases.ConvertAll(l => l.Claim).ToArray(),
         });
-    }
 
-    /// <summary>
-    /// Gives each message a place at the end of its lane's line. A place is a time by which a hand has come to it, however slow the model;
-    /// mostly it comes long before. So a message is written once to stand in line, and again only where no instance has come.
-    /// </summary>
-    private async Task<IEnumerable<(Guid Id, Instant Until, Guid? Claim)>> LineUpAsync(List<Decided> renders, Instant now)
-    {
-        if (renders.Count == 0)
-            return [];
-
-        var ends = (await QueryAsync<EndOfLine>("ReadEndsOfLine", new { })).ToDictionary(end => end.Priority, end => end.Until);
-        var places = new List<(Guid Id, Instant Until, Guid? Claim)>();
-        foreach (var message in renders.ConvertAll(d => d.Message))
-        {
-            var place = rendering.PlaceBehind(ends.GetValueOrDefault(message.Priority, now), message.All.Count, now);
-            ends[message.Priority] = place;
-            // Where it expires first, it is looked at then.
-            var until = message.All.Min(m => m.ExpiresAt) is { } expiry ? Instant.Min(place, expiry) : place;
-            places.AddRange(message.All.Select(m => (m.Id, until, (Guid?)null)));
-        }
-
-        return places;
+        Instant LookedAtAgain(ClaimedMessage message) => message.All.Min(m => m.ExpiresAt) is { } expiry
+            ? Instant.Min(now + RenderBacklog.LongestInLine, expiry) : now + RenderBacklog.LongestInLine;
     }
 
     /// <summary>Without a model a message goes out though nobody knows whether it still makes sense, and its trail says so.</summary>
@@ -353,14 +336,6 @@ internal sealed class DispatchTransaction(
 
     /// <summary>A user, and the messages of the batch that are for them.</summary>
     private sealed record Person(string UserId, Recipient Recipient, IReadOnlyList<ClaimedMessage> Messages);
-
-    /// <summary>The last place of a lane's line before the model.</summary>
-    private sealed record EndOfLine
-    {
-        public required string Priority { get; init; }
-
-        public Instant Until { get; init; }
-    }
 
     /// <summary>How busy the queue is, as far as low messages care.</summary>
     private sealed record LowLaneLoad(int HigherLanesDue, IReadOnlySet<string> UsersWithHigherLanes)

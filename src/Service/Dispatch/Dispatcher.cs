@@ -35,7 +35,7 @@ public sealed class Dispatcher(
     {
         Log.ProcessingQueue(logger);
         // What stands in line before the model was due before everything that is due now.
-        var pass = await DispatchLineAsync(cancellationToken);
+        var pass = await TryDispatchLineAsync(cancellationToken);
         var sweep = new QueueSweep();
         pass += await SweepAsync(sweep, setAside: true, cancellationToken);
         if (sweep.HasSetAside)
@@ -80,18 +80,36 @@ public sealed class Dispatcher(
             cancellationToken,
             lockFirst: userId, lockTimeout: "5s");
 
+    /// <summary>A fault in the line keeps nobody back who does not stand in it.</summary>
+    private async Task<DispatchPass> TryDispatchLineAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await DispatchLineAsync(cancellationToken);
+        }
+        catch (Exception e) when (!DatabaseErrors.IsOutOfReach(e) && !cancellationToken.IsCancellationRequested)
+        {
+            Log.LineNotDispatched(logger, DatabaseErrors.Describe(e));
+            return new DispatchPass(default, Instant.MinValue);
+        }
+    }
+
     /// <summary>Takes from the line before the model what this instance has hands free for. Any other rule may have come between meanwhile.</summary>
     /// <exception cref="NpgsqlException">The database went out of reach.</exception>
     public async Task<DispatchPass> DispatchLineAsync(CancellationToken cancellationToken)
     {
         var pass = new DispatchPass(default, Instant.MinValue);
         var skippedUsers = new HashSet<string>();
-        while (rendering.Room is > 0 and var limit)
+        var most = rendering.Room;
+        while (rendering.Room is > 0 and var room && (pass.At != Instant.MinValue || await IsAnybodyInLineAsync(cancellationToken)))
         {
+            var limit = Math.Max(room, most);
             var batch = await RunBatchAsync(
                 (transaction, _) => transaction.ClaimAsync("ClaimLine", new { limit, skippedUsers = skippedUsers.ToArray() }), cancellationToken);
             pass += new DispatchPass(batch.Result + await JudgeAsync(batch, cancellationToken), batch.At);
             skippedUsers.UnionWith(batch.UsersLeft);
+            // Where another rule has come between for all of them, as when night falls, the line is worked off in larger steps.
+            most = rendering.Room < room ? 0 : Math.Min(limit * 2, settings.BatchSize);
             // Who is served by another dispatcher must not hide those behind; where nothing else could be done, nothing can.
             if (batch.Claimed == 0 || (batch.Result.Decided == 0 && batch.UsersLeft.Count == 0))
                 break;
@@ -113,6 +131,12 @@ public sealed class Dispatcher(
         var head = await connection.QuerySingleAsync<QueueHead>(
             new CommandDefinition(Sql.Query("ReadNextDue"), new { after }, cancellationToken: cancellationToken));
         return head.NextDue is { } due ? Duration.Max(due - clock.Of(head.Now), ShortestWait) : null;
+    }
+
+    private async Task<bool> IsAnybodyInLineAsync(CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        return await connection.ExecuteScalarAsync<bool>(new CommandDefinition(Sql.Query("IsAnybodyInLine"), cancellationToken: cancellationToken));
     }
 
     private delegate Task<IReadOnlyList<ClaimedMessage>> Claim(DispatchTransaction transaction, Instant now);

@@ -42,5 +42,5 @@ internal abstract record Outcome(string Code, string? Reason)
     internal sealed record Failed(ModelFault Fault) : Outcome(Fault.Code, Fault.Sentence);
 
     /// <summary>The model was not asked: it fails for everybody, and is left alone for a while.</summary>
-    internal sealed record Paused() : Outcome(ModelFaults.LeftAlone.Code, ModelFaults.LeftAlone.Sentence);
+    internal sealed record Paused(ModelFault Fault, bool IsGivenUp) : Outcome(Fault.Code, Fault.Sentence);
 }

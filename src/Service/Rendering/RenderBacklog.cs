@@ -14,12 +14,15 @@ internal sealed record RenderJob(string UserId, Guid[] Ids, Guid Claim);
 /// begins when its job does: nothing waits here. What finds no hand free stands in line in the database.
 /// </summary>
 /// <param name="options">How many calls are made at once; null: there is no model.</param>
-public sealed class RenderBacklog(ModelOptions? options)
+/// <param name="breaker">Whether the model is left alone: then no hand is free, and messages stand in line without being used up. Null: never.</param>
+public sealed class RenderBacklog(ModelOptions? options, ModelBreaker? breaker = null)
 {
     private static readonly Duration LeaseMargin = Duration.FromSeconds(30);
 
-    /// <summary>Who has no model lines messages up for those who have one.</summary>
-    private static readonly Duration PlaceWithoutModel = Duration.FromMinutes(5);
+    /// <summary>
+    /// After so long in line a message is decided again, by whichever instance, with or without a model; mostly a hand has come to it before.
+    /// </summary>
+    internal static readonly Duration LongestInLine = Duration.FromMinutes(5);
 
     private readonly Channel<RenderJob> _jobs = Channel.CreateUnbounded<RenderJob>();
 
@@ -31,18 +34,10 @@ public sealed class RenderBacklog(ModelOptions? options)
     /// <summary>How many hands are free.</summary>
     internal int Room => Math.Max(0, Hands - Volatile.Read(ref _taken));
 
-    private int Hands => options?.MaxConcurrency ?? 0;
+    private int Hands => options is null ? 0 : breaker?.Hands(options.MaxConcurrency) ?? options.MaxConcurrency;
 
     /// <summary>How long a job of so many messages may take.</summary>
     internal Duration LeaseOf(int messages) => options is null ? Duration.Zero : (options.Timeout * messages) + LeaseMargin;
-
-    /// <summary>A place in the line: when hands that are as slow as they may be have come to it.</summary>
-    /// <param name="last">The last place so far; one that is past counts for nothing.</param>
-    /// <param name="messages">How many messages go together.</param>
-    /// <param name="now">The time.</param>
-    internal Instant PlaceBehind(Instant last, int messages, Instant now) => options is null
-        ? Instant.Max(last, now + PlaceWithoutModel)
-        : Instant.Max(last, now + options.Timeout) + (options.Timeout * messages / Hands);
 
     /// <summary>Takes as many hands as are wanted and free. Each is freed by a job that is done, or is not to be.</summary>
     internal int Take(int wanted)

@@ -54,11 +54,11 @@ internal sealed class RenderTransaction(
             case Outcome.Failed failed:
                 await FailAsync([held], failed.Fault, message.NewestInboundAt);
                 break;
-            case Outcome.Paused when RenderRetries.AfterPause(held.FailingSince ?? _now, _now) is { } until:
-                await DeferAsync(failed: [], until, ModelFaults.LeftAlone);
+            case Outcome.Paused { IsGivenUp: false } paused:
+                await DeferAsync(failed: [], RenderRetries.AfterPause(paused.Fault.RetryAfter, _now), paused.Fault);
                 break;
-            case Outcome.Paused:
-                await GiveUpAsync([held], ModelFaults.LeftAlone, message.NewestInboundAt);
+            case Outcome.Paused paused:
+                await GiveUpAsync([held], paused.Fault, message.NewestInboundAt);
                 break;
             default:
                 throw new InvalidOperationException($"Unknown outcome {outcome}.");
@@ -176,8 +176,6 @@ internal sealed class RenderTransaction(
         public required string Digest { get; init; }
 
         public int RenderAttempts { get; init; }
-
-        public Instant? FailingSince { get; init; }
 
         public int Verdicts { get; init; }
     }

@@ -61,17 +61,20 @@ public sealed class Renderer(RenderLedger ledger, ILanguageModel model, ModelBre
     private async Task<Rendered> AskAsync(MessageToRender message, CancellationToken cancellationToken)
     {
         if (breaker.IsOpen)
-            return new Rendered(message, new Outcome.Paused());
+            return new Rendered(message, new Outcome.Paused(ModelFaults.LeftAlone, breaker.HasGivenUp));
 
         var (outcome, fault, usage) = message.Asks == ModelTask.Judge
             ? Read(await model.JudgeAsync(message.Occasion, cancellationToken), Judged)
             : Read(await model.WriteAsync(message.Occasion, cancellationToken), text => new Outcome.Ready("written", Reason: null, text));
         if (usage is not null)
         {
-            breaker.Note(fault?.Kind);
+            breaker.Note(fault?.Kind, fault?.RetryAfter?.ToTimeSpan());
             await LogCallAsync(message, outcome, usage, fault?.Code, cancellationToken);
         }
 
+        // It only asks for patience, which is no fault of the message's.
+        if (fault is { Kind: ModelFaultKind.RateLimited })
+            outcome = new Outcome.Paused(fault, breaker.HasGivenUp);
         Log.ModelAsked(logger, message.Id, outcome.Code, usage?.LatencyMs ?? 0);
         return new Rendered(message, outcome);
     }

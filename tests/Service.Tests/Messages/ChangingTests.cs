@@ -232,7 +232,7 @@ public sealed class ChangingTests(PostgresServer server) : IAsyncLifetime
         await _db.ExecuteAsync("UPDATE message_queue SET final_message = 'Of old', judged_at = @now, render_attempts = 3, verdicts = 2", new { now = _db.Now });
 
         await ChangeAsync(id, To(Lane.Medium));
-        (await _db.SingleAsync<(string?, int)>("SELECT final_message, render_attempts FROM message_queue")).ShouldBe(("Of old", 3));
+        (await _db.SingleAsync<(string?, int)>("SELECT final_message, render_attempts FROM message_queue")).ShouldBe(("Of old", 0), "with every change it has all its tries again");
         await ChangeAsync(id, To(content: "New"));
 
         (await _db.SingleAsync<(string?, Instant?, int, int)>("SELECT final_message, judged_at, render_attempts, verdicts FROM message_queue")).ShouldBe((null, null, 0, 0));

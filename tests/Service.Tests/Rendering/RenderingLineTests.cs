@@ -222,7 +222,7 @@ public sealed class RenderingLineTests(PostgresServer server) : IAsyncLifetime
 
     [Theory]
     [InlineData("ClaimLine", "message_queue_line_idx")]
-    [InlineData("ReadEndsOfLine", "message_queue_line_idx")]
+    [InlineData("IsAnybodyInLine", "message_queue_line_idx")]
     [InlineData("LoadLeasedMessages", "message_queue_leased_idx")]
     public async Task What_the_model_is_at_and_what_stands_in_line_is_found_among_any_number_of_waiting_rows(string statement, string index)
     {
@@ -272,5 +272,82 @@ public sealed class RenderingLineTests(PostgresServer server) : IAsyncLifetime
 
         (await Db.SingleAsync<int>("SELECT count(*)::int FROM message_queue WHERE render_claim IS NULL AND scheduled_for <= @now", new { Db.Now })).ShouldBe(4);
         (await Db.SingleAsync<int>("SELECT count(*)::int FROM statements")).ShouldBe(1);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public async Task Who_stands_in_line_holds_nobody_back(int others)
+    {
+        for (var n = 0; n < 4; n++)
+        {
+            await _service.AddUserAsync($"user_{n}");
+            await _service.QueueAsync($"user_{n}", Data);
+        }
+
+        var instance = _service.NewInstance();
+        await instance.DispatchAsync();
+        await _service.QueueAsync("ann", Data);
+        await instance.DispatchAsync();
+        Db.Now += Duration.FromSeconds(1);
+        for (var n = 0; n < others; n++)
+            await _service.QueueAsync("ann", Offer);
+
+        (await instance.DispatchAsync()).Delivered.ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task Without_the_key_what_stood_in_line_goes_out_as_it_is()
+    {
+        for (var n = 0; n < 200; n++)
+        {
+            await _service.AddUserAsync($"user_{n}");
+            await _service.QueueAsync($"user_{n}", Data);
+        }
+
+        var id = await _service.QueueAsync("ann", Offer, fresh: true);
+        await _service.WritesAsync("ann", "Hello");
+        await _service.NewInstance().DispatchAsync();
+        (await Db.SingleAsync<string>("SELECT reason FROM message_queue WHERE id = @id", new { id })).ShouldBe("rendering");
+
+        Db.Settings = Db.Settings with { Model = null };
+        Db.Now += Duration.FromMinutes(5);
+        await Db.DispatchAsync();
+        (await Db.StatusOfAsync(id)).ShouldBe("sent");
+    }
+
+    [Fact]
+    public async Task The_line_keeps_its_order_where_its_head_has_come_due_before_a_hand_is_free()
+    {
+        string[] users = [.. Enumerable.Range(10, 7).Select(n => $"user_{n}")];
+        foreach (var user in users)
+        {
+            await _service.AddUserAsync(user);
+            Db.Now += Duration.FromMilliseconds(1);
+            await _service.QueueAsync(user, $$"""{"event": "{{user}}"}""");
+        }
+
+        var instance = _service.NewInstance();
+        await instance.DispatchAsync();
+        Db.Now += Duration.FromMilliseconds(2600);
+        await instance.DispatchAsync();
+        await instance.RenderAllAsync();
+
+        Model.Requests.Select(r => r.Data.Substring(r.Data.IndexOf("user_", StringComparison.Ordinal), 7)).ShouldBe(users);
+    }
+
+    [Fact]
+    public async Task What_was_rescheduled_far_away_takes_no_present_slot()
+    {
+        var id = await _service.QueueAsync("ann", Data);
+        var instance = _service.NewInstance();
+        await instance.DispatchAsync();
+        await Db.ExecuteAsync("UPDATE message_queue SET scheduled_for = @then WHERE id = @id", new { id, then = Instant.FromUtc(2025, 12, 1, 17, 0) });
+        await instance.RenderNextAsync();
+        Db.Now += Duration.FromMinutes(1);
+        await _service.QueueAsync("ann", Offer);
+        await _service.QueueAsync("ann", Offer);
+
+        (await instance.DispatchAsync()).Delivered.ShouldBe(1);
     }
 }

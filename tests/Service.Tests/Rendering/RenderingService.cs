@@ -43,12 +43,20 @@ public sealed class RenderingService : IAsyncDisposable
     /// <summary>One more instance.</summary>
     internal Instance NewInstance()
     {
-        var backlog = new RenderBacklog(Db.Settings.Model);
+        var breaker = new ModelBreaker(Time);
+        var backlog = new RenderBacklog(Db.Settings.Model, breaker);
         var (ledger, dispatcher) = (Db.NewRenderLedger(), Db.NewDispatcher(backlog));
         var renderer = new Renderer(
-            ledger, _services.GetRequiredService<ILanguageModel>(), new ModelBreaker(Time), NullLogger<Renderer>.Instance);
+            ledger, _services.GetRequiredService<ILanguageModel>(), breaker, NullLogger<Renderer>.Instance);
         var loop = new RenderLoop(backlog, renderer, ledger, dispatcher, Db.Settings.Model!, NullLogger<RenderLoop>.Instance);
         return new Instance(dispatcher, backlog, loop);
+    }
+
+    /// <summary>Lets time pass, for the messages and for the breakers.</summary>
+    public void Pass(Duration time)
+    {
+        Time.Pass(time.ToTimeSpan());
+        Db.Now += time;
     }
 
     /// <summary>Lets an instance dispatch, ask the model, and decide again, until nothing is left to do now.</summary>
