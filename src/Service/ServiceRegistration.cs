@@ -5,6 +5,7 @@ using Npgsql;
 using Orchestrator.Service.Configuration;
 using Orchestrator.Service.Dispatch;
 using Orchestrator.Service.Http;
+using Orchestrator.Service.Http.Contract;
 using Orchestrator.Service.Postgres;
 using Orchestrator.Service.Rendering;
 using Orchestrator.Service.Scheduling;
@@ -43,6 +44,7 @@ public static class ServiceRegistration
             .AddSingleton<SchedulingEndpoint>()
             .AddSingleton<QueueEndpoint>()
             .AddSingleton<HealthEndpoint>()
+            .AddSingleton<ContractEndpoint>()
             .AddRendering(settings)
             .AddSms(settings);
     }
