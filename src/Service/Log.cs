@@ -82,7 +82,7 @@ internal static partial class Log
     public static partial void FiguresNotRecorded(ILogger logger, string fault);
 
     [LoggerMessage(30, LogLevel.Information, "Message {MessageId} sent to user {UserId}: {Sid}")]
-    public static partial void SmsSent(ILogger logger, Guid messageId, string userId, string? sid);
+    public static partial void SmsSent(ILogger logger, Guid messageId, string userId, string sid);
 
     [LoggerMessage(31, LogLevel.Warning, "Message {MessageId} of user {UserId} not sent: {Code}, tried again at {Until}")]
     public static partial void SmsDeferred(ILogger logger, Guid messageId, string userId, string code, Instant until);

@@ -57,7 +57,7 @@ public sealed class RenderingTests(RunningService service) : IClassFixture<Runni
     [Fact]
     public async Task A_process_killed_while_the_model_thinks_leaves_a_message_that_another_renders_and_hands_over_once()
     {
-        await using var first = await StartAsync(("Orchestrator__ModelTimeoutSeconds", "1"));
+        await using var first = await StartAsync(("Orchestrator__ModelTimeoutSeconds", "60"));
         var normal = _model.Answer;
         _model.Answer = _ => new ModelAnswer.Hanging();
         var id = await ScheduleAsync(first);

@@ -208,7 +208,7 @@ public sealed class SmsSender(SmsLedger ledger, ISmsProvider provider, OptOuts o
     private async Task<SendResult> RecordSentAsync(ClaimedSms sms, int attempt, string? sid, Instant requestedAt, Instant now)
     {
         if (await ledger.RecordSentAsync(sms.Turn, attempt, sid, requestedAt, now, CancellationToken.None))
-            Log.SmsSent(logger, sms.Turn.MessageId, sms.Turn.UserId, sid);
+            Log.SmsSent(logger, sms.Turn.MessageId, sms.Turn.UserId, sid ?? "the provider gave no id");
         return new SendResult(1, 0, 0);
     }
 
