@@ -5,6 +5,7 @@ using Npgsql;
 using Orchestrator.Service.Configuration;
 using Orchestrator.Service.Dispatch;
 using Orchestrator.Service.Http;
+using Orchestrator.Service.Http.Contract;
 using Orchestrator.Service.Messages;
 using Orchestrator.Service.People;
 using Orchestrator.Service.Postgres;
@@ -54,6 +55,7 @@ public static class ServiceRegistration
             .AddSingleton<UserEndpoint>()
             .AddSingleton<QueueEndpoint>()
             .AddSingleton<HealthEndpoint>()
+            .AddSingleton<ContractEndpoint>()
             .AddRendering(settings)
             .AddSms(settings);
     }

@@ -32,7 +32,7 @@ public sealed class Requests(ApiKeys keys, RequestLimits limits, DatabaseReadine
         catch (BadHttpRequestException e) when (e.StatusCode < 500)
         {
             // The server's own checks: a body cut short, one larger than it takes.
-            return new Problem(e.StatusCode, "bad_request", "The request could not be read.", e.Message).ToResult();
+            return Problem.BadRequest(e.StatusCode, e.Message).ToResult();
         }
         catch (OperationCanceledException) when (request.HttpContext.RequestAborted.IsCancellationRequested)
         {
