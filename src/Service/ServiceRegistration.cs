@@ -6,6 +6,7 @@ using Orchestrator.Service.Configuration;
 using Orchestrator.Service.Dispatch;
 using Orchestrator.Service.Http;
 using Orchestrator.Service.Http.Contract;
+using Orchestrator.Service.Http.Mcp;
 using Orchestrator.Service.Messages;
 using Orchestrator.Service.People;
 using Orchestrator.Service.Postgres;
@@ -25,8 +26,8 @@ public static class ServiceRegistration
     public static IServiceCollection AddOrchestrator(this IServiceCollection services, Settings settings)
     {
         services.TryAddSingleton(TimeProvider.System);
-        // Npgsql tells every statement at the level at which the service tells every message.
-        services.AddLogging(logging => logging.AddFilter("Npgsql", LogLevel.Warning));
+        // Npgsql tells every statement, and the MCP SDK every call, at the level at which the service tells every message.
+        services.AddLogging(logging => logging.AddFilter("Npgsql", LogLevel.Warning).AddFilter("ModelContextProtocol", LogLevel.Warning));
         services.TryAddSingleton(new DatabaseClock());
         return services
             .AddNpgsqlDataSource(settings.ConnectionString!, source => source.UseNodaTime())
@@ -56,6 +57,7 @@ public static class ServiceRegistration
             .AddSingleton<QueueEndpoint>()
             .AddSingleton<HealthEndpoint>()
             .AddSingleton<ContractEndpoint>()
+            .AddMcp()
             .AddRendering(settings)
             .AddSms(settings);
     }

@@ -15,7 +15,9 @@ public sealed class Requests(ApiKeys keys, RequestLimits limits, DatabaseReadine
 
     /// <summary>The same for a handler that wants to know who is calling.</summary>
     public Task<IResult> HandleAsync(HttpRequest request, Func<Caller, Task<IResult>> handle) =>
-        keys.Find(request) is not { } caller ? Task.FromResult(Problem.Unauthorized().ToResult())
+        // A request made by another that was let in: no caller from outside can set this.
+        request.HttpContext.Features.Get<Caller>() is { } known ? HandleOpenAsync(request, () => handle(known))
+        : keys.Find(request) is not { } caller ? Task.FromResult(Problem.Unauthorized().ToResult())
         : limits.Count(caller) is { } wait ? Task.FromResult(Problem.TooManyRequests(wait).ToResult())
         : HandleOpenAsync(request, () => handle(caller));
 

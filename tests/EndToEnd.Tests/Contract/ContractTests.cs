@@ -34,6 +34,7 @@ public sealed class ContractTests(RunningService service) : IClassFixture<Runnin
         await MessagesAsync(client);
         await UsersAsync(client);
         await PagesAsync(client);
+        await McpAsync(client);
         await SendAsync(client, "POST", "process-queue", null, 200);
         await WithKeysAsync();
         await WithoutDatabaseAsync();
@@ -98,12 +99,12 @@ public sealed class ContractTests(RunningService service) : IClassFixture<Runnin
         await BadBodiesAsync(client, "PUT", "users/contract_bob");
     }
 
-    private static async Task BadBodiesAsync(HttpClient client, string method, string path)
+    private static async Task BadBodiesAsync(HttpClient client, string method, string path, params (string Name, string Value)[] headers)
     {
-        await SendAsync(client, method, path, "{", 400);
-        await SendAsync(client, method, path, """{"colour": "red"}""", 400);
-        await SendAsync(client, method, path, Large, 413);
-        await SendAsync(client, method, path, "{}", 415, ("Content-Type", "text/plain"));
+        await SendAsync(client, method, path, "{", 400, headers);
+        await SendAsync(client, method, path, """{"colour": "red"}""", 400, headers);
+        await SendAsync(client, method, path, Large, 413, headers);
+        await SendAsync(client, method, path, "{}", 415, [.. headers, ("Content-Type", "text/plain")]);
     }
 
     private static async Task PagesAsync(HttpClient client)
@@ -121,6 +122,15 @@ public sealed class ContractTests(RunningService service) : IClassFixture<Runnin
         await SendAsync(client, "GET", "health", null, 200);
         await SendAsync(client, "GET", "nowhere", null, 404);
         await SendAsync(client, "DELETE", "health", null, 405);
+    }
+
+    private static async Task McpAsync(HttpClient client)
+    {
+        var accept = ("Accept", "application/json, text/event-stream");
+        await SendAsync(client, "POST", "mcp", """{"jsonrpc": "2.0", "id": 1, "method": "tools/list"}""", 200, accept);
+        await SendAsync(client, "POST", "mcp", """{"jsonrpc": "2.0", "method": "notifications/initialized"}""", 202, accept);
+        await SendAsync(client, "POST", "mcp", """{"jsonrpc": "2.0", "id": 1, "method": "tools/list"}""", 406, ("Accept", "text/html"));
+        await BadBodiesAsync(client, "POST", "mcp", accept);
     }
 
     private async Task WithKeysAsync()

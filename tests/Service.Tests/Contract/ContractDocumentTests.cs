@@ -111,7 +111,8 @@ public sealed partial class ContractDocumentTests
                 // Its status is the server's own.
                 foreach (var code in CodesOf(response!).Where(code => code != "bad_request"))
                     Problems.ShouldContain(p => p.Code == code && p.Status == expected, $"{route} {status} {code}");
-                if (expected >= 400 && route != "get /health")
+                // The health check, and a protocol of its own, may say it their way.
+                if (expected >= 400 && Resolved(response!)["content"]?["application/json"] is null)
                     CodesOf(response!).ShouldNotBeEmpty($"{route} {status}");
             }
         }
