@@ -25,6 +25,9 @@ public sealed record Problem(int Status, string Code, string Title, string? Deta
     /// <summary>The server could not read the request.</summary>
     public static Problem BadRequest(int status, string detail) => new(status, "bad_request", "The request could not be read.", detail);
 
+    /// <summary>The caller's connection ended before the body did.</summary>
+    public static Problem BodyCutShort() => BadRequest(400, "The body was cut short.");
+
     /// <summary>Fields are missing, wrong or unknown.</summary>
     public static Problem InvalidRequest(IReadOnlyDictionary<string, string[]> errors) =>
         new(400, "invalid_request", "The request is not valid.", "See errors, by field.") { Errors = errors };
