@@ -14,6 +14,7 @@ RUN dotnet restore src/Functions
 
 COPY .editorconfig host.json ./
 COPY db/ db/
+COPY docs/openapi.json docs/errors.md docs/
 COPY src/ src/
 RUN dotnet publish src/Functions --configuration Release --no-restore --output /app
 

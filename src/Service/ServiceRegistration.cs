@@ -5,6 +5,8 @@ using Npgsql;
 using Orchestrator.Service.Configuration;
 using Orchestrator.Service.Dispatch;
 using Orchestrator.Service.Http;
+using Orchestrator.Service.Http.Contract;
+using Orchestrator.Service.Http.Mcp;
 using Orchestrator.Service.Messages;
 using Orchestrator.Service.People;
 using Orchestrator.Service.Postgres;
@@ -24,8 +26,8 @@ public static class ServiceRegistration
     public static IServiceCollection AddOrchestrator(this IServiceCollection services, Settings settings)
     {
         services.TryAddSingleton(TimeProvider.System);
-        // Npgsql tells every statement at the level at which the service tells every message.
-        services.AddLogging(logging => logging.AddFilter("Npgsql", LogLevel.Warning));
+        // Npgsql tells every statement, and the MCP SDK every call, at the level at which the service tells every message.
+        services.AddLogging(logging => logging.AddFilter("Npgsql", LogLevel.Warning).AddFilter("ModelContextProtocol", LogLevel.Warning));
         services.TryAddSingleton(new DatabaseClock());
         return services
             .AddNpgsqlDataSource(settings.ConnectionString!, source => source.UseNodaTime())
@@ -54,6 +56,8 @@ public static class ServiceRegistration
             .AddSingleton<UserEndpoint>()
             .AddSingleton<QueueEndpoint>()
             .AddSingleton<HealthEndpoint>()
+            .AddSingleton<ContractEndpoint>()
+            .AddMcp()
             .AddRendering(settings)
             .AddSms(settings);
     }

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Net;
 using System.Text.RegularExpressions;
+using Orchestrator.EndToEnd.Tests.Contract;
 
 namespace Orchestrator.EndToEnd.Tests;
 
@@ -37,7 +38,7 @@ public sealed partial class EmbeddedHost : IAsyncDisposable
         _process.Exited += (_, _) => _address.TrySetException(new InvalidOperationException("The host ended."));
     }
 
-    /// <summary>A client of this host.</summary>
+    /// <summary>A client of this host, which holds every answer against the contract.</summary>
     public HttpClient Client { get; private set; } = null!;
 
     /// <summary>All it has printed so far.</summary>
@@ -51,7 +52,7 @@ public sealed partial class EmbeddedHost : IAsyncDisposable
         var host = Launch(environment);
         try
         {
-            host.Client = new HttpClient { BaseAddress = await host._address.Task.WaitAsync(Patience) };
+            host.Client = ContractClient.Create(await host._address.Task.WaitAsync(Patience));
             if (waitUntilHealthy)
                 await host.WaitUntilHealthyAsync();
             return host;
@@ -67,7 +68,7 @@ public sealed partial class EmbeddedHost : IAsyncDisposable
     public static async Task<EmbeddedHost> RunFromSourceAsync(string checkout, params IEnumerable<(string Name, string Value)> environment)
     {
         var host = Launch(environment, checkout);
-        host.Client = new HttpClient { BaseAddress = await host._address.Task.WaitAsync(PatienceWithBuilds) };
+        host.Client = ContractClient.Create(await host._address.Task.WaitAsync(PatienceWithBuilds));
         await host.WaitUntilHealthyAsync();
         return host;
     }

@@ -94,6 +94,20 @@ public sealed class ScheduleMessageTests(RunningService service) : IClassFixture
         problem.GetProperty("status").GetInt32().ShouldBe(400);
     }
 
+    [Theory]
+    [InlineData("schedule-message")]
+    [InlineData("schedule-messages")]
+    [InlineData("mcp")]
+    public async Task A_body_that_is_no_text_is_refused_as_malformed(string path)
+    {
+        using var body = new ByteArrayContent([.. "{\"userId\": \""u8, 0xFF, .. "\"}"u8]);
+        body.Headers.ContentType = new("application/json");
+
+        var (status, problem, _) = await Json.ReadAsync(await _client.PostAsync(new Uri(path, UriKind.Relative), body, TestContext.Current.CancellationToken));
+
+        (status, problem.Text("code")).ShouldBe((HttpStatusCode.BadRequest, "malformed_json"));
+    }
+
     [Fact]
     public async Task Numbers_and_nesting_that_the_database_cannot_hold_are_refused_not_an_error_of_the_server()
     {
@@ -231,6 +245,20 @@ public sealed class ScheduleMessageTests(RunningService service) : IClassFixture
         }
 
         (await service.SingleAsync<int>("SELECT count(*)::int FROM message_queue WHERE user_id = @user", new { user })).ShouldBe(2);
+    }
+
+    [Fact]
+    public async Task A_key_whose_first_request_still_runs_is_409_and_says_when_to_ask_again()
+    {
+        await service.AddUserAsync("user_running");
+        const string Body = """{"userId": "user_running", "agentId": "a", "messageData": {"content": "Hi"}}""";
+        await _client.PostAsync("schedule-message", Body, ("Idempotency-Key", "still-running"));
+        await service.ExecuteAsync("UPDATE idempotency_keys SET running_until = now() + interval '1 hour' WHERE key = 'still-running'");
+
+        var (status, problem, response) = await _client.PostAsync("schedule-message", Body, ("Idempotency-Key", "still-running"));
+
+        (status, problem.Text("code")).ShouldBe((HttpStatusCode.Conflict, "idempotency_key_running"));
+        response.Headers.RetryAfter!.Delta.ShouldBe(TimeSpan.FromSeconds(1));
     }
 
     [Fact]

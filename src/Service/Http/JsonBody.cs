@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Unicode;
 using Microsoft.AspNetCore.Http;
 
 namespace Orchestrator.Service.Http;
@@ -21,8 +22,22 @@ internal static class JsonBody
     {
         if (!IsJson(request))
             return (default, Problem.UnsupportedMediaType());
-        if (request.ContentLength > mostBytes || await ReadBytesAsync(request.Body, mostBytes, cancellationToken) is not { } bytes)
+        ReadOnlyMemory<byte>? read;
+        try
+        {
+            read = request.ContentLength > mostBytes ? null : await ReadBytesAsync(request.Body, mostBytes, cancellationToken);
+        }
+        catch (IOException e) when (e is not BadHttpRequestException)
+        {
+            // The caller's connection, and none of ours.
+            return (default, Problem.BodyCutShort());
+        }
+
+        if (read is not { } bytes)
             return (default, Problem.BodyTooLarge(mostBytes));
+        // The parser leaves bytes that are no text to whoever reads them.
+        if (!Utf8.IsValid(bytes.Span))
+            return (default, Problem.MalformedJson("It is not UTF-8."));
 
         try
         {

@@ -22,6 +22,12 @@ public sealed record Problem(int Status, string Code, string Title, string? Deta
     /// <summary>The body is not JSON.</summary>
     public static Problem MalformedJson(string detail) => new(400, "malformed_json", "The body is not valid JSON.", detail);
 
+    /// <summary>The server could not read the request.</summary>
+    public static Problem BadRequest(int status, string detail) => new(status, "bad_request", "The request could not be read.", detail);
+
+    /// <summary>The caller's connection ended before the body did.</summary>
+    public static Problem BodyCutShort() => BadRequest(400, "The body was cut short.");
+
     /// <summary>Fields are missing, wrong or unknown.</summary>
     public static Problem InvalidRequest(IReadOnlyDictionary<string, string[]> errors) =>
         new(400, "invalid_request", "The request is not valid.", "See errors, by field.") { Errors = errors };
@@ -116,7 +122,7 @@ public sealed record Problem(int Status, string Code, string Title, string? Deta
     /// <summary>The problem as an answer.</summary>
     public IResult ToResult()
     {
-        var details = new ProblemDetails { Status = Status, Title = Title, Detail = Detail, Type = $"urn:message-orchestrator:problem:{Code}" };
+        var details = new ProblemDetails { Status = Status, Title = Title, Detail = Detail, Type = $"/docs/errors#{Code}" };
         details.Extensions["code"] = Code;
         if (Errors is not null)
             details.Extensions["errors"] = Errors;

@@ -15,7 +15,9 @@ public sealed class Requests(ApiKeys keys, RequestLimits limits, DatabaseReadine
 
     /// <summary>The same for a handler that wants to know who is calling.</summary>
     public Task<IResult> HandleAsync(HttpRequest request, Func<Caller, Task<IResult>> handle) =>
-        keys.Find(request) is not { } caller ? Task.FromResult(Problem.Unauthorized().ToResult())
+        // A request made by another that was let in: no caller from outside can set this.
+        request.HttpContext.Features.Get<Caller>() is { } known ? HandleOpenAsync(request, () => handle(known))
+        : keys.Find(request) is not { } caller ? Task.FromResult(Problem.Unauthorized().ToResult())
         : limits.Count(caller) is { } wait ? Task.FromResult(Problem.TooManyRequests(wait).ToResult())
         : HandleOpenAsync(request, () => handle(caller));
 
@@ -32,7 +34,7 @@ public sealed class Requests(ApiKeys keys, RequestLimits limits, DatabaseReadine
         catch (BadHttpRequestException e) when (e.StatusCode < 500)
         {
             // The server's own checks: a body cut short, one larger than it takes.
-            return new Problem(e.StatusCode, "bad_request", "The request could not be read.", e.Message).ToResult();
+            return Problem.BadRequest(e.StatusCode, e.Message).ToResult();
         }
         catch (OperationCanceledException) when (request.HttpContext.RequestAborted.IsCancellationRequested)
         {

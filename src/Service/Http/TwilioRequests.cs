@@ -43,6 +43,10 @@ public sealed class TwilioRequests(Requests requests, Settings settings, ILogger
             {
                 return Problem.MalformedForm().ToResult();
             }
+            catch (IOException e) when (e is not BadHttpRequestException)
+            {
+                return Problem.BodyCutShort().ToResult();
+            }
 
             if (TwilioSignature.IsValid(token, Addresses(request), form, request.Headers[TwilioSignature.Header]))
                 return await handle(form);

@@ -1,0 +1,194 @@
+using System.Net;
+using System.Text;
+using System.Text.Json;
+using ModelContextProtocol.Client;
+using ModelContextProtocol.Protocol;
+
+namespace Orchestrator.EndToEnd.Tests;
+
+/// <summary>An agent at work, with the SDK's own client.</summary>
+public sealed class McpTests(RunningService service) : IClassFixture<RunningService>, IAsyncLifetime
+{
+    private const string Key = "agents-key";
+
+    private EmbeddedHost _host = null!;
+
+    public async ValueTask InitializeAsync() => _host = await StartAsync();
+
+    public ValueTask DisposeAsync() => _host.DisposeAsync();
+
+    private Task<EmbeddedHost> StartAsync(params (string Name, string Value)[] more) =>
+        EmbeddedHost.StartAsync([.. service.Settings, ("ORCHESTRATOR_API_KEYS", $"concierge:{Key}"), .. more]);
+
+    private static Task<McpClient> ConnectAsync(EmbeddedHost host, string key = Key) => McpClient.CreateAsync(
+        new HttpClientTransport(new HttpClientTransportOptions
+        {
+            Endpoint = new Uri(host.Client.BaseAddress!, "mcp"),
+            TransportMode = HttpTransportMode.StreamableHttp,
+            AdditionalHeaders = new Dictionary<string, string> { ["Authorization"] = $"Bearer {key}" },
+        }),
+        cancellationToken: TestContext.Current.CancellationToken);
+
+    private static async Task<(bool IsError, JsonElement Answer)> CallAsync(McpClient agent, string tool, string arguments)
+    {
+        var result = await agent.CallToolAsync(
+            tool, JsonSerializer.Deserialize<Dictionary<string, object?>>(arguments), cancellationToken: TestContext.Current.CancellationToken);
+        return (result.IsError == true, JsonDocument.Parse(result.Content.ShouldHaveSingleItem().ShouldBeOfType<TextContentBlock>().Text).RootElement);
+    }
+
+    private async Task<string> NewUserAsync()
+    {
+        var id = $"mcp_{Guid.NewGuid():N}";
+        await service.AddUserAsync(id);
+        return id;
+    }
+
+    private Task<int> StoredForAsync(string user) => service.SingleAsync<int>("SELECT count(*)::int FROM message_queue WHERE user_id = @user", new { user });
+
+    [Fact]
+    public async Task A_model_is_told_what_each_tool_is_for_and_when_to_use_which_lane()
+    {
+        await using var agent = await ConnectAsync(_host);
+
+        var tools = await agent.ListToolsAsync(cancellationToken: TestContext.Current.CancellationToken);
+
+        tools.Select(tool => tool.Name).Order().ShouldBe(["cancel_message", "get_message", "get_user", "preview_message", "schedule_message"]);
+        var schedule = tools.Single(tool => tool.Name == "schedule_message");
+        foreach (var word in (string[])["'urgent'", "'high'", "'medium'", "'low'", "At night", "topic:", "sequence", "idempotencyKey:", "content"])
+            schedule.Description.ShouldContain(word);
+        schedule.JsonSchema.GetProperty("properties").EnumerateObject().Select(field => field.Name).ShouldBe(
+            ["userId", "agentId", "messageData", "messages", "priority", "canDelay", "requiresFreshContext", "conversationId", "scheduledFor", "expiresAt", "topic", "sequence", "idempotencyKey"]);
+        schedule.JsonSchema.GetRawText().ShouldNotContain("$ref");
+        agent.ServerInstructions.ShouldNotBeNull().ShouldContain("preview_message");
+    }
+
+    [Fact]
+    public async Task A_message_is_previewed_scheduled_seen_and_cancelled()
+    {
+        var user = await NewUserAsync();
+        await using var agent = await ConnectAsync(_host);
+        var arguments = $$"""{"userId": "{{user}}", "agentId": "concierge_agent", "messageData": {"content": "Hi"}, "priority": "high", "scheduledFor": "2150-01-01T00:00:00Z"}""";
+
+        var (_, preview) = await CallAsync(agent, "preview_message", arguments);
+        (preview.Text("status"), preview.Text("code"), preview.GetProperty("dryRun").GetBoolean()).ShouldBe(("queued", "not_before", true));
+        (await StoredForAsync(user)).ShouldBe(0);
+
+        var (_, scheduled) = await CallAsync(agent, "schedule_message", arguments);
+        scheduled.Text("scheduledFor").ShouldBe(preview.Text("scheduledFor"));
+        var id = scheduled.Text("messageId");
+
+        var (_, seen) = await CallAsync(agent, "get_message", $$"""{"messageId": "{{id}}"}""");
+        (seen.Text("userId"), seen.Text("priority"), seen.GetProperty("trail")[0].Text("key")).ShouldBe((user, "high", "concierge"));
+
+        var (isError, cancelled) = await CallAsync(agent, "cancel_message", $$"""{"messageId": "{{id}}"}""");
+        (isError, cancelled.Text("status")).ShouldBe((false, "cancelled"));
+        (await CallAsync(agent, "cancel_message", $$"""{"messageId": "{{id}}"}""")).Answer.GetRawText().ShouldBe(cancelled.GetRawText());
+        _host.Output.ShouldNotContain("ModelContextProtocol");
+    }
+
+    [Fact]
+    public async Task A_call_repeated_with_its_idempotency_key_stores_once()
+    {
+        var user = await NewUserAsync();
+        await using var agent = await ConnectAsync(_host);
+        var arguments = $$"""{"userId": "{{user}}", "agentId": "a", "messageData": {"content": "Hi"}, "idempotencyKey": "{{user}}"}""";
+
+        var first = await CallAsync(agent, "schedule_message", arguments);
+        var second = await CallAsync(agent, "schedule_message", arguments);
+
+        second.Answer.GetRawText().ShouldBe(first.Answer.GetRawText());
+        (await StoredForAsync(user)).ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task Where_a_user_stands_is_told()
+    {
+        var user = await NewUserAsync();
+        await using var agent = await ConnectAsync(_host);
+
+        var (_, told) = await CallAsync(agent, "get_user", $$"""{"userId": "{{user}}"}""");
+
+        told.Text("id").ShouldBe(user);
+        told.GetProperty("nextFreeSlot").TryGetProperty("urgent", out _).ShouldBeTrue();
+    }
+
+    [Theory]
+    [InlineData("schedule_message", """{"userId": "mcp_nobody", "agentId": "a", "messageData": {"content": "Hi"}}""", "user_not_found")]
+    [InlineData("schedule_message", """{"agentId": 5, "priority": "best", "colour": "red"}""", "invalid_request")]
+    [InlineData("schedule_message", """{"userId": "mcp_nobody", "agentId": "a", "messageData": {"content": "Hi"}, "idempotencyKey": ""}""", "invalid_request")]
+    [InlineData("preview_message", "{}", "invalid_request")]
+    [InlineData("get_message", """{"messageId": "no-id"}""", "message_not_found")]
+    [InlineData("cancel_message", """{"messageId": 5}""", "message_not_found")]
+    [InlineData("get_user", """{"userId": "mcp_nobody"}""", "user_not_found")]
+    [InlineData("get_user", "{}", "user_not_found")]
+    public async Task A_refusal_is_a_tool_error_with_its_code_and_what_to_do(string tool, string arguments, string code)
+    {
+        await using var agent = await ConnectAsync(_host);
+
+        var (isError, problem) = await CallAsync(agent, tool, arguments);
+
+        isError.ShouldBeTrue();
+        problem.Text("code").ShouldBe(code);
+        problem.Text("detail").ShouldNotBeNullOrEmpty();
+    }
+
+    [Fact]
+    public async Task Without_a_key_or_with_a_wrong_one_there_is_nothing_to_be_had()
+    {
+        const string List = """{"jsonrpc": "2.0", "id": 1, "method": "tools/list"}""";
+
+        foreach (var headers in ((string, string)[][])[[], [("Authorization", "Bearer wrong")]])
+        {
+            var (status, problem, response) = await _host.Client.PostAsync("mcp", List, [("Accept", "application/json, text/event-stream"), .. headers]);
+            (status, problem.Text("code")).ShouldBe((HttpStatusCode.Unauthorized, "unauthorized"));
+            response.Headers.WwwAuthenticate.ToString().ShouldBe("Bearer");
+        }
+
+        await Should.ThrowAsync<HttpRequestException>(() => ConnectAsync(_host, "wrong"));
+    }
+
+    [Fact]
+    public async Task A_call_counts_once_against_its_keys_limit()
+    {
+        await using var host = await StartAsync(("Orchestrator__RequestsPerMinute", "3"));
+        const string Call = """{"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "get_user", "arguments": {"userId": "mcp_nobody"}}}""";
+
+        for (var i = 0; i < 3; i++)
+            (await PostAsync(host, Call)).ShouldBe(HttpStatusCode.OK);
+        (await PostAsync(host, Call)).ShouldBe(HttpStatusCode.TooManyRequests);
+    }
+
+    [Theory]
+    [InlineData("{", HttpStatusCode.BadRequest)]
+    [InlineData("[]", HttpStatusCode.BadRequest)]
+    [InlineData("{}", HttpStatusCode.BadRequest)]
+    [InlineData("""{"jsonrpc": "1.0", "id": 1, "method": "tools/list"}""", HttpStatusCode.BadRequest)]
+    [InlineData("""{"jsonrpc": "2.0", "id": {}, "method": "tools/list"}""", HttpStatusCode.BadRequest)]
+    [InlineData("""{"jsonrpc": "2.0", "id": 1, "method": "\ud800"}""", HttpStatusCode.BadRequest)]
+    [InlineData("""{"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": 5}""", HttpStatusCode.OK)]
+    [InlineData("""{"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "get_user", "arguments": {"userId": "\ud800"}}}""", HttpStatusCode.OK)]
+    [InlineData("""{"jsonrpc": "2.0", "id": 1, "method": "no/such", "params": {}}""", HttpStatusCode.OK)]
+    public async Task What_is_no_message_of_the_protocol_is_never_the_services_fault(string body, HttpStatusCode expected) =>
+        (await PostAsync(_host, body)).ShouldBe(expected);
+
+    [Fact]
+    public async Task There_is_no_stream_and_no_session_to_open_or_end()
+    {
+        foreach (var method in (string[])["GET", "DELETE"])
+        {
+            using var request = new HttpRequestMessage(new HttpMethod(method), "mcp");
+            request.Headers.Add("Authorization", $"Bearer {Key}");
+            using var response = await _host.Client.SendAsync(request, TestContext.Current.CancellationToken);
+            response.StatusCode.ShouldBe(HttpStatusCode.MethodNotAllowed);
+        }
+    }
+
+    private static async Task<HttpStatusCode> PostAsync(EmbeddedHost host, string body)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, "mcp") { Content = new StringContent(body, Encoding.UTF8, "application/json") };
+        request.Headers.Add("Authorization", $"Bearer {Key}");
+        request.Headers.Add("Accept", "application/json, text/event-stream");
+        using var response = await host.Client.SendAsync(request, TestContext.Current.CancellationToken);
+        return response.StatusCode;
+    }
+}
