@@ -113,7 +113,8 @@ BEGIN
     -- What the table puts off to the end of the transaction would take the verdict down with it.
     SET CONSTRAINTS ALL IMMEDIATE;
     RETURN true;
-  EXCEPTION WHEN others THEN
+  -- A table that takes too long is given up like one that refuses; others does not mean that.
+  EXCEPTION WHEN query_canceled OR others THEN
     RAISE WARNING 'agent_tasks refused a row: %', SQLSTATE;
     RETURN false;
   END;

@@ -6,7 +6,8 @@ using NodaTime.Text;
 namespace Orchestrator.Service.Rendering;
 
 /// <summary>
-/// What the model is given. The instructions are the same in every call, so they are cached; everything that differs is data.
+/// What the model is given. The instructions are the same in every call and marked to be cached, which happens from a size on that depends on
+/// the model; everything that differs is data.
 /// </summary>
 /// <param name="Instructions">What to do and how, from the files in <c>Prompts/</c>.</param>
 /// <param name="Data">The person, the conversation and the message, fenced, and which of the tasks it is.</param>

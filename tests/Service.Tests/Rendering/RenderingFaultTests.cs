@@ -241,6 +241,20 @@ public sealed class RenderingFaultTests(PostgresServer server) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_table_of_tasks_that_takes_too_long_is_given_up_and_the_verdict_stands()
+    {
+        await Db.ExecuteAsync(
+            """
+            CREATE TABLE agent_tasks (task_type text);
+            CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(60); RETURN NEW; END $$;
+            CREATE TRIGGER dawdle BEFORE INSERT ON agent_tasks FOR EACH ROW EXECUTE FUNCTION dawdle()
+            """);
+
+        (await Db.SingleAsync<bool>(
+            "SET statement_timeout = '100ms'; SELECT request_reformulation(gen_random_uuid(), 'ann', 'concierge', 'The boat is booked.', now())")).ShouldBeFalse();
+    }
+
+    [Fact]
     public async Task A_message_that_the_service_itself_stumbles_over_is_given_up_like_one_that_the_model_failed_for()
     {
         await Db.ExecuteAsync("ALTER TABLE messages ALTER content DROP NOT NULL");
