@@ -35,10 +35,9 @@ COMMENT ON COLUMN sms_gate.unanswered IS 'How many requests in a row had an outc
 -- Set when this service first sends. Until then another program may be sending.
 UPDATE sms_gate SET sends_from = 'infinity' WHERE NOT EXISTS (SELECT FROM sms_turns);
 
--- A number as it is dialled: people and programs put spaces, brackets and strokes between its digits, and leave the plus away. Without it,
--- only what is too long for a number within a country counts as beginning with the country's code.
+-- A number as it is dialled: people and programs put spaces, brackets and strokes between its digits.
 CREATE FUNCTION dialled(number text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN regexp_replace(translate(number, ' ()-./' || U&'\00A0', ''), '^([1-9][0-9]{10,14})$', '+\1');
+RETURN translate(number, ' ()-./' || U&'\00A0', '');
 
 DROP INDEX users_phone_number_idx, conversations_phone_number_idx;
 CREATE INDEX users_phone_number_idx ON users (dialled(phone_number));

@@ -13,7 +13,8 @@ WITH reported AS (
   FROM reported WHERE t.user_id = reported.user_id AND t.message_id = reported.id
 ), opened AS (
   UPDATE sms_gate g
-  SET stopped_at = NULL, stopped_until = NULL, stopped_by = NULL, stops = 0, opens_on_delivery = false, taken_at = NULL, resumed_at = @now
+  SET stopped_at = NULL, stopped_until = NULL, stopped_by = NULL, stops = 0, opens_on_delivery = false, taken_at = NULL, resumed_at = @now,
+    unanswered = 0
   FROM reported WHERE @status = 'delivered' AND g.opens_on_delivery AND g.stopped_at <= reported.sms_tried_at
 )
 INSERT INTO agent_actions_log (agent_type, action_type, user_id, context_id, context_type, output_data, created_at)

@@ -1,8 +1,12 @@
 -- A request went out and nobody knows what became of it: somebody asks the provider at that time. Its turn stays taken. Returns how many
 -- requests in a row have come to this.
-WITH asked AS (
+WITH gate AS MATERIALIZED (
+  -- Before the turn, as everywhere.
+  SELECT g.id FROM sms_gate g WHERE @counts FOR UPDATE
+), asked AS (
   UPDATE sms_turns t SET due_at = @until
-  WHERE t.user_id = @userId::external_id AND t.message_id = @messageId AND t.claim = @claim AND t.requested_at IS NOT NULL
+  WHERE (NOT @counts OR EXISTS (SELECT FROM gate))
+    AND t.user_id = @userId::external_id AND t.message_id = @messageId AND t.claim = @claim AND t.requested_at IS NOT NULL
   RETURNING t.user_id, t.message_id
 ), counted AS (
   UPDATE sms_gate g SET unanswered = g.unanswered + 1 FROM asked WHERE @counts

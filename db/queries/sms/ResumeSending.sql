@@ -1,5 +1,4 @@
--- After a fault that shows only when the provider has taken a message: none has shown for a while, so it is gone. Nobody is known to have
--- got through, so that no message counts as the only one that met it.
+-- After a fault that shows only when the provider has taken a message: none has shown for a while, so it is gone.
 UPDATE sms_gate g
-SET stopped_at = NULL, stopped_until = NULL, stopped_by = NULL, stops = 0, opens_on_delivery = false, taken_at = NULL
+SET stopped_at = NULL, stopped_until = NULL, stopped_by = NULL, stops = 0, opens_on_delivery = false, taken_at = NULL, resumed_at = @now
 WHERE g.stopped_at IS NOT NULL AND g.taken_at <= @takenBefore

@@ -145,6 +145,7 @@ public sealed class Dispatcher(
         Claim claim, CancellationToken cancellationToken, string? lockFirst = null, string lockTimeout = "1s")
     {
         IReadOnlyList<ClaimedMessage> claimed = [];
+        var at = Instant.MinValue;
         Exception fault;
         try
         {
@@ -157,7 +158,8 @@ public sealed class Dispatcher(
 
             // Read after any wait for a lock: a time from before it could be older than the last delivery.
             var reading = await clock.ReadAsync(connection, cancellationToken);
-            claimed = await claim(batch, reading.Now);
+            at = reading.Now;
+            claimed = await claim(batch, at);
             var decided = claimed.Count > 0 ? await batch.DecideAsync(claimed, reading.Now) : [];
             if (!await batch.ApplyAsync(decided, reading))
             {
@@ -196,7 +198,7 @@ public sealed class Dispatcher(
         if (DatabaseErrors.IsRefusedData(fault))
             return await FailAsync(message, fault, cancellationToken);
         var suspects = DatabaseErrors.MayPass(fault) ? [] : new[] { new Suspect(message, fault) };
-        return new Batch(1, default, [message.UserId], suspects, message.ScheduledFor);
+        return new Batch(1, default, [message.UserId], suspects, Instant.Min(message.ScheduledFor, at));
     }
 
     private Task<Batch> RunPartAsync(IEnumerable<ClaimedMessage> part, string lockTimeout, CancellationToken cancellationToken)

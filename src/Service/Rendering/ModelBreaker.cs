@@ -22,8 +22,8 @@ public sealed class ModelBreaker(TimeProvider time)
     private int _failures;
     private long _failingSince;
     private long _lastFailure;
-    private TimeSpan _rest;
-    private long _restingSince;
+    private Pause _rest;
+    private Pause _asked;
 
     /// <summary>Whether the model is left alone. After the rest one call finds out whether it is back.</summary>
     public bool IsOpen
@@ -36,7 +36,7 @@ public sealed class ModelBreaker(TimeProvider time)
                     return true;
                 // The caller is the one that finds out; others wait for its answer, or for another rest.
                 if (_failures >= Threshold)
-                    BeginRest(Rest);
+                    _rest = new Pause(time.GetTimestamp(), Rest);
                 return false;
             }
         }
@@ -70,8 +70,7 @@ public sealed class ModelBreaker(TimeProvider time)
             if (fault is not (ModelFaultKind.Unavailable or ModelFaultKind.TimedOut or ModelFaultKind.RateLimited or ModelFaultKind.Rejected))
             {
                 // The rest was for those who waited for this call. One that the model has asked for goes on.
-                if (_failures >= Threshold)
-                    _rest = TimeSpan.Zero;
+                _rest = default;
                 _failures = 0;
                 return;
             }
@@ -80,9 +79,10 @@ public sealed class ModelBreaker(TimeProvider time)
                 _failingSince = time.GetTimestamp();
             _lastFailure = time.GetTimestamp();
             if (_failures >= Threshold)
-                BeginRest(Rest);
-            if (retryAfter is { } wanted)
-                BeginRest(wanted < LongestRest ? wanted : LongestRest);
+                _rest = new Pause(time.GetTimestamp(), Rest);
+            var wanted = retryAfter < LongestRest ? retryAfter.Value : retryAfter is null ? TimeSpan.Zero : LongestRest;
+            if (wanted > Left(_asked))
+                _asked = new Pause(time.GetTimestamp(), wanted);
         }
     }
 
@@ -90,13 +90,10 @@ public sealed class ModelBreaker(TimeProvider time)
 
     private bool IsSilent => time.GetElapsedTime(_lastFailure) >= Silence;
 
-    private bool IsResting => time.GetElapsedTime(_restingSince) < _rest;
+    private bool IsResting => Left(_rest) > TimeSpan.Zero || Left(_asked) > TimeSpan.Zero;
 
-    /// <summary>A rest never shortens the one that is on.</summary>
-    private void BeginRest(TimeSpan rest)
-    {
-        if (IsResting && _rest - time.GetElapsedTime(_restingSince) > rest)
-            return;
-        (_restingSince, _rest) = (time.GetTimestamp(), rest);
-    }
+    private TimeSpan Left(Pause pause) => pause.Length - time.GetElapsedTime(pause.Since);
+
+    /// <summary>A time in which no call is made.</summary>
+    private readonly record struct Pause(long Since, TimeSpan Length);
 }

@@ -57,8 +57,12 @@ internal sealed class RenderTransaction(
             case Outcome.Paused { IsGivenUp: false } paused:
                 await DeferAsync(failed: [], RenderRetries.AfterPause(paused.Fault.RetryAfter, _now), paused.Fault);
                 break;
-            case Outcome.Paused paused:
+            // What has a text goes out as it is; what has none has its tries all the same, and may find the model back.
+            case Outcome.Paused paused when held.HasContent:
                 await GiveUpAsync([held], paused.Fault, message.NewestInboundAt);
+                break;
+            case Outcome.Paused paused:
+                await FailAsync([held], paused.Fault, message.NewestInboundAt);
                 break;
             default:
                 throw new InvalidOperationException($"Unknown outcome {outcome}.");

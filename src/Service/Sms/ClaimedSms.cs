@@ -57,6 +57,9 @@ internal sealed record TurnRow
     /// <summary>When the last request was made, where it counts as not taken because the provider showed nothing; null: no such request.</summary>
     public Instant? UnfoundSince { get; init; }
 
+    /// <summary>When it came to count so; null: it does not.</summary>
+    public Instant? NotTakenAt { get; init; }
+
     /// <summary>Whether a request went out whose outcome nobody has recorded, by this service or by hand.</summary>
     public bool IsUnsettled => RequestedAt is not null && Status is "sending" or "pending";
 

@@ -25,6 +25,13 @@ public sealed class SmsInquiry(ISmsProvider provider, SmsLedger ledger)
                 SmsFaultKind.Later, "other_account", "The request was made on another account or to a number that is gone, which cannot be asked about."));
         }
 
+        // The provider lists what it took by the number in its own form, which this is not.
+        if (!recipient.StartsWith('+'))
+        {
+            throw new SmsProviderException(new SmsFault(
+                SmsFaultKind.Later, "other_form", "The request was made to a number without its plus and country code, which cannot be asked about."));
+        }
+
         var since = requestedAt - ClockDifference;
         var listed = await provider.ListAsync(sender, recipient, since, cancellationToken);
         var alike = listed.Where(sms => sms.CreatedAt >= since && SameText.Is(turn.Content, sms.Body)).ToList();

@@ -18,7 +18,7 @@ namespace Orchestrator.Service.Sms;
 public sealed class SmsLedger(NpgsqlDataSource database, DatabaseClock clock, Recipients recipients, Settings settings, ILogger<SmsLedger> logger)
 {
     /// <summary>After a fault that shows only when a message has been taken: how long none may show for it to be gone.</summary>
-    private static readonly Duration QuietAfterTaken = Duration.FromMinutes(5);
+    internal static readonly Duration QuietAfterTaken = Duration.FromMinutes(5);
 
     /// <summary>How long a claimed message may be looked at beside the wait for the provider; then another instance takes it over.</summary>
     private static readonly Duration Lease = Duration.FromSeconds(30);
@@ -218,8 +218,8 @@ public sealed class SmsLedger(NpgsqlDataSource database, DatabaseClock clock, Re
         ExecuteAsync("FreeTurn", new { sms.Turn.UserId, sms.Turn.MessageId, sms.Claim, sms.Turn.RequestedAt }, cancellationToken);
 
     /// <summary>Lets another message make the request that this one was claimed for and has not made.</summary>
-    internal Task GiveBackSlotAsync(CancellationToken cancellationToken) =>
-        ExecuteAsync("GiveBackSlot", new { perSecond = settings.Sms.PerSecond }, cancellationToken);
+    internal Task GiveBackSlotAsync(Instant now, CancellationToken cancellationToken) =>
+        ExecuteAsync("GiveBackSlot", new { now, perSecond = settings.Sms.PerSecond }, cancellationToken);
 
     /// <summary>The provider has answered, if only to refuse.</summary>
     internal Task RecordAnsweredAsync(CancellationToken cancellationToken) => ExecuteAsync("RecordAnswered", new { }, cancellationToken);

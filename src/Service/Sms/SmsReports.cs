@@ -139,7 +139,7 @@ public sealed class SmsReports(
         _ when settings.Sms.Delivery != SmsDelivery.Twilio || message.Attempts == 0 => null,
         SmsFaultKind.Later => SmsRetries.NextTry(message.Tries, settings.Sms.Tries, null, now),
         SmsFaultKind.Configuration when !SmsStops.IsItsOwnFault(fault, message.Error, message.ErrorAt, message.ResumedAt) =>
-            StoppedUntil(message, now) + SmsStops.LetOthersGoFirst,
+            StoppedUntil(message, now) + SmsStops.LetOthersGoFirst(fault),
         _ => null,
     };
 

@@ -168,7 +168,7 @@ public sealed class SmsSender(
             case SmsFaultKind.Configuration when !SmsStops.IsItsOwnFault(fault, turn.Error, turn.ErrorAt, turn.ResumedAt):
                 var stop = now + SmsRetries.Stop(turn.Stops);
                 await StopAsync(fault.Code, turn.Stops, stop, now, fault.Sentence);
-                await WaitAsync(sms, attempt, new SmsWait(fault.Code, fault.Sentence, stop + SmsStops.LetOthersGoFirst, CountsAsTry: false), now);
+                await WaitAsync(sms, attempt, new SmsWait(fault.Code, fault.Sentence, stop + SmsStops.LetOthersGoFirst(fault), CountsAsTry: false), now);
                 return;
             case SmsFaultKind.Later when SmsRetries.NextTry(turn.Tries + 1, settings.Sms.Tries, refused.RetryAfter, now) is { } next:
                 await WaitAsync(sms, attempt, new SmsWait(fault.Code, fault.Sentence, next), now);
@@ -223,7 +223,7 @@ public sealed class SmsSender(
         }
         else if (fault is not null || now < settledAt)
         {
-            if (fault is { Kind: SmsFaultKind.Configuration })
+            if (fault is { Kind: SmsFaultKind.Configuration, MayBeTheMessagesOwn: false })
                 await StopAsync(fault.Code, turn.Stops, now + SmsRetries.Stop(turn.Stops), now, fault.Sentence);
             var next = SmsRetries.NextLook(requestedAt, now);
             await ledger.RecordUnknownAsync(
@@ -252,7 +252,8 @@ public sealed class SmsSender(
         catch (SmsProviderException e)
         {
             var now = await ledger.ReadClockAsync(CancellationToken.None);
-            if (now >= requestedAt + LongestUnknown)
+            // What kept everybody from sending meanwhile does not count.
+            if (now >= Instant.Max(sms.Turn.NotTakenAt ?? requestedAt, sms.Turn.ResumedAt ?? requestedAt) + LongestUnknown && !sms.Turn.SendingIsStopped)
                 await GiveUpAsync(sms, now);
             else
                 await WaitAsync(sms, sms.Turn.Attempts, new SmsWait(NotTaken, e.Fault.Sentence, SmsRetries.NextLook(requestedAt, now)), now);
@@ -261,9 +262,14 @@ public sealed class SmsSender(
         }
 
         if (taken is null)
+        {
             await SendAsync(sms, cancellationToken);
-        else
-            await RecordFoundAsync(sms, taken, requestedAt, await ledger.ReadClockAsync(CancellationToken.None));
+            return;
+        }
+
+        var foundAt = await ledger.ReadClockAsync(CancellationToken.None);
+        await RecordFoundAsync(sms, taken, requestedAt, foundAt);
+        await GiveBackAsync(sms.Turn, foundAt);
     }
 
     private Task GiveUpAsync(ClaimedSms sms, Instant now) => EndAsync(sms, sms.Turn.Attempts, "failed", "outcome_unknown",
@@ -305,7 +311,7 @@ public sealed class SmsSender(
     /// <summary>No request was made: another message may make one.</summary>
     private async Task GiveBackAsync(TurnRow turn, Instant now)
     {
-        await ledger.GiveBackSlotAsync(CancellationToken.None);
+        await ledger.GiveBackSlotAsync(now, CancellationToken.None);
         await PassOnProbeAsync(turn, now);
     }
 

@@ -8,8 +8,12 @@ namespace Orchestrator.Service.Sms;
 /// </summary>
 internal static class SmsStops
 {
-    /// <summary>A message that met such a fault lets others be tried first.</summary>
-    public static readonly Duration LetOthersGoFirst = Duration.FromSeconds(30);
+    /// <summary>
+    /// How long after a stop a message that met such a fault lets others be tried first. Where it may be the fault itself, long enough for these
+    /// to count as through, though nobody reports them as delivered.
+    /// </summary>
+    public static Duration LetOthersGoFirst(SmsFault fault) =>
+        fault.MayBeTheMessagesOwn ? SmsLedger.QuietAfterTaken + Duration.FromMinutes(1) : Duration.FromSeconds(30);
 
     /// <summary>Whether a message that meets such a fault had met the same one before, and others have got through since.</summary>
     /// <param name="fault">The fault it meets.</param>

@@ -89,4 +89,36 @@ public sealed class ModelBreakerTests
 
         _breaker.IsOpen.ShouldBeFalse();
     }
+
+    [Fact]
+    public void A_rest_that_the_model_has_asked_for_goes_on_though_a_call_that_was_under_way_is_answered()
+    {
+        for (var n = 0; n < 5; n++)
+            _breaker.Note(ModelFaultKind.RateLimited, TimeSpan.FromSeconds(60));
+        Note(fault: null);
+        _breaker.Hands(8).ShouldBe(0);
+
+        _time.Pass(TimeSpan.FromSeconds(60));
+
+        _breaker.Hands(8).ShouldBe(8);
+    }
+
+    [Fact]
+    public void While_it_rests_no_hand_is_free_after_it_one_and_after_five_minutes_without_an_answer_all()
+    {
+        Note(ModelFaultKind.Unavailable, times: 5);
+        _breaker.Hands(8).ShouldBe(0);
+        _time.Pass(Rest);
+        _breaker.Hands(8).ShouldBe(1);
+        for (var n = 0; n < 30; n++)
+        {
+            Note(ModelFaultKind.Unavailable);
+            _time.Pass(Rest);
+        }
+
+        _breaker.HasGivenUp.ShouldBeTrue();
+        _breaker.Hands(8).ShouldBe(8);
+        _time.Pass(TimeSpan.FromMinutes(6));
+        _breaker.HasGivenUp.ShouldBeFalse("nobody has asked for so long that nobody knows");
+    }
 }

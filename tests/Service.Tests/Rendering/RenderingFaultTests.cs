@@ -241,6 +241,28 @@ public sealed class RenderingFaultTests(PostgresServer server) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_message_without_a_text_that_is_queued_late_in_an_outage_has_its_tries_all_the_same()
+    {
+        await QueueACrowdAsync(8);
+        Model.Answer = _ => ModelAnswer.Fails(529, "overloaded_error");
+        var instance = _service.NewInstance();
+        for (var n = 0; n < 33; n++)
+        {
+            await instance.DispatchAsync();
+            await instance.RenderAllAsync();
+            _service.Pass(Duration.FromSeconds(10));
+        }
+
+        await instance.DispatchAsync();
+        await instance.RenderAllAsync();
+        var id = await _service.QueueAsync("ann", Data);
+        await instance.DispatchAsync();
+        await instance.RenderAllAsync();
+
+        (await Db.StatusOfAsync(id)).ShouldBe("queued");
+    }
+
+    [Fact]
     public async Task A_table_of_tasks_that_takes_too_long_is_given_up_and_the_verdict_stands()
     {
         await Db.ExecuteAsync(

@@ -271,6 +271,40 @@ public sealed class LostRequestTests(PostgresServer server) : IAsyncLifetime
         Twilio.Accepted.Count.ShouldBe(1);
     }
 
+    [Fact]
+    public async Task To_a_number_that_was_written_down_without_its_plus_it_cannot_be_asked_about_and_is_never_repeated()
+    {
+        await Db.ExecuteAsync("UPDATE users SET phone_number = '15555550100'");
+        var id = await LoseAsync(new FakeAnswer.AcceptThenDrop());
+        Db.Now += Duration.FromHours(23);
+        await _sending.SendAsync();
+        (await _sending.StatusOfAsync(id)).ShouldBe("sending");
+        Db.Now += Duration.FromHours(2);
+        await _sending.SendAsync();
+
+        Twilio.Accepted.ShouldHaveSingleItem().To.ShouldBe("15555550100", "nobody guesses a country");
+        (await _sending.ErrorOfAsync(id)).ShouldBe("outcome_unknown");
+    }
+
+    [Fact]
+    public async Task A_stop_of_days_does_not_count_towards_the_day_for_which_it_is_asked_about()
+    {
+        await Db.ExecuteAsync("UPDATE users SET quiet_hours_start = '00:00', quiet_hours_end = '00:00'");
+        var id = await LoseAsync(new FakeAnswer.Drop());
+        Db.Now += Duration.FromSeconds(75);
+        await _sending.SendAsync();
+        (await _sending.ErrorOfAsync(id)).ShouldBe("not_taken");
+        await Db.ExecuteAsync("UPDATE sms_gate SET stopped_at = @now, stopped_until = @now + interval '2 days', stopped_by = '20003'", new { Db.Now });
+        Db.Now += Duration.FromDays(2);
+        Twilio.ListAnswer = new FakeAnswer.Fail(503);
+        await _sending.SendAsync();
+        (await _sending.StatusOfAsync(id)).ShouldBe("pending");
+        Twilio.ListAnswer = null;
+        await _sending.SendUntilNothingWaitsAsync();
+
+        (await _sending.StatusOfAsync(id)).ShouldBe("sent");
+    }
+
     private sealed class Slow(IClock clock, Duration by) : IClock
     {
         public Instant GetCurrentInstant() => clock.GetCurrentInstant() - by;

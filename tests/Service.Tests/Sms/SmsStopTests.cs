@@ -386,6 +386,57 @@ public sealed class SmsStopTests(PostgresServer server) : IAsyncLifetime
         (await _sending.StatusOfAsync(id)).ShouldBe("pending");
     }
 
+    [Theory]
+    [InlineData(400)]
+    [InlineData(403)]
+    public async Task A_text_that_a_firewall_refuses_is_found_out_by_others_getting_through(int status)
+    {
+        await AddAsync("poison", "a");
+        var id = await _sending.HandOverAsync("poison", "poison");
+        Twilio.Script = request => request.Field("Body") == "poison" ? new FakeAnswer.Refuse(status, null) : new FakeAnswer.Accept();
+        for (var step = 0; step < 180 && await _sending.StatusOfAsync(id) != "failed"; step++)
+        {
+            if (step % 6 == 0)
+                await _sending.HandOverAsync("a", "a");
+            await _sending.SendAsync();
+            Db.Now += Duration.FromSeconds(10);
+        }
+
+        (await _sending.StatusOfAsync(id)).ShouldBe("failed");
+        Twilio.SendRequests.Count(request => request.Field("Body") == "poison").ShouldBeLessThan(4);
+    }
+
+    [Theory]
+    [InlineData("delivered")]
+    [InlineData("sent")]
+    public async Task One_filtered_text_does_not_slow_everyone_for_ever_whether_or_not_phones_tell_what_they_got(string receipt)
+    {
+        string[] users = [.. Enumerable.Range(0, 60).Select(i => $"u{i:00}")];
+        await AddAsync([.. users, "poison"]);
+        var ids = new Dictionary<string, Guid> { ["poison"] = await _sending.HandOverAsync("poison", "poison") };
+        var reported = 0;
+        for (var step = 0; step < 360; step++)
+        {
+            if (step % 6 == 0)
+                ids[users[step / 6]] = await _sending.HandOverAsync(users[step / 6], users[step / 6]);
+            await _sending.SendAsync();
+            for (; reported < Twilio.Accepted.Count; reported++)
+            {
+                var sms = Twilio.Accepted[reported];
+                var attempt = int.Parse(sms.StatusCallback!.Split("attempt=")[1], CultureInfo.InvariantCulture);
+                if (sms.Body == "poison")
+                    await _sending.ReportAsync(sms.Sid, "undelivered", 30007, ids[sms.Body], attempt);
+                else
+                    await _sending.ReportAsync(sms.Sid, receipt, null, ids[sms.Body], attempt);
+            }
+
+            Db.Now += Duration.FromSeconds(10);
+        }
+
+        (await _sending.StatusOfAsync(ids["poison"])).ShouldBe("undelivered");
+        (await StoppedByAsync()).ShouldBeNull();
+    }
+
     private async Task AddAsync(params string[] users)
     {
         await Db.AddUsersAsync(users);

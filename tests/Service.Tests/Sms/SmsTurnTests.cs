@@ -280,6 +280,33 @@ public sealed class SmsTurnTests(PostgresServer server) : IAsyncLifetime
         Twilio.Accepted.ShouldBeEmpty();
     }
 
+    [Fact]
+    public async Task A_report_and_a_time_out_of_one_message_do_not_lock_each_other_out()
+    {
+        var id = await _sending.HandOverAsync("ann");
+        var sms = await ClaimAsync();
+        await StartAsync(sms);
+        await using var report = await HoldAsync("SELECT FROM messages FOR NO KEY UPDATE");
+        await report.ExecuteAsync("SELECT FROM sms_gate FOR UPDATE");
+        var unknown = Db.NewLedger().RecordUnknownAsync(sms, "outcome_unknown", "No answer.", Db.Now, isNew: true, counts: true, Db.Now, Cancellation);
+        await WaitingAsync();
+
+        await report.ExecuteAsync("SELECT FROM sms_turns FOR NO KEY UPDATE; COMMIT");
+
+        (await unknown).ShouldBe(1);
+        (await _sending.StatusOfAsync(id)).ShouldBe("sending");
+    }
+
+    [Fact]
+    public async Task A_place_that_is_given_back_does_not_shorten_a_pause_that_the_provider_has_asked_for()
+    {
+        var until = Db.Now + Duration.FromMinutes(5);
+        await Db.NewLedger().PauseSendingAsync(until, Cancellation);
+        await Db.NewLedger().GiveBackSlotAsync(Db.Now, Cancellation);
+
+        (await Db.SingleAsync<Instant>("SELECT free_at FROM sms_gate")).ShouldBe(until);
+    }
+
     private async Task<Guid> HoldForTheMorningAsync()
     {
         var held = await _sending.HandOverAsync("ann", "held");

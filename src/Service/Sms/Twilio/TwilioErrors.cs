@@ -108,7 +108,7 @@ public static class TwilioErrors
             not null => (Kind.Later, "Twilio gave no answer that tells anything."),
             null => (Kind.Permanent, "Twilio could not deliver the message."),
         };
-        return new(kind, Name(code, httpStatus), sentence) { MayBeTheMessagesOwn = kind == Kind.Configuration && httpStatus is not (401 or 403 or 404 or 405 or 407) };
+        return new(kind, Name(code, httpStatus), sentence) { MayBeTheMessagesOwn = kind == Kind.Configuration && httpStatus is not (401 or 404 or 405 or 407) };
     }
 
     private static string Name(int? code, int? httpStatus) => (code, httpStatus) switch
