@@ -196,7 +196,7 @@ public sealed class Dispatcher(
 
         var message = claimed[0];
         if (DatabaseErrors.IsRefusedData(fault))
-            return await FailAsync(message, fault, cancellationToken);
+            return await FailAsync(message, fault, at, cancellationToken);
         var suspects = DatabaseErrors.MayPass(fault) ? [] : new[] { new Suspect(message, fault) };
         return new Batch(1, default, [message.UserId], suspects, Instant.Min(message.ScheduledFor, at));
     }
@@ -217,7 +217,7 @@ public sealed class Dispatcher(
         foreach (var (message, fault) in batch.Suspects)
         {
             if (batch.Result.Delivered > 0)
-                result += (await FailAsync(message, fault, cancellationToken)).Result;
+                result += (await FailAsync(message, fault, batch.At, cancellationToken)).Result;
             else
                 Log.MessageStuck(logger, message.Id, DatabaseErrors.Describe(fault));
         }
@@ -226,7 +226,7 @@ public sealed class Dispatcher(
     }
 
     /// <summary>Ends a message that cannot be delivered, so that it is never tried again nor forgotten.</summary>
-    private async Task<Batch> FailAsync(ClaimedMessage message, Exception fault, CancellationToken cancellationToken)
+    private async Task<Batch> FailAsync(ClaimedMessage message, Exception fault, Instant at, CancellationToken cancellationToken)
     {
         try
         {
@@ -250,7 +250,7 @@ public sealed class Dispatcher(
         catch (PostgresException e) when (DatabaseErrors.MayBeAboutTheData(e))
         {
             Log.MessageStuck(logger, message.Id, DatabaseErrors.Describe(e));
-            return new Batch(1, default, [message.UserId], [], message.ScheduledFor);
+            return new Batch(1, default, [message.UserId], [], Instant.Min(message.ScheduledFor, at));
         }
     }
 

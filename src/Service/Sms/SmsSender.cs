@@ -29,6 +29,9 @@ public sealed class SmsSender(
     /// <summary>How long the provider is asked about a request before it must be given up as unknown.</summary>
     private static readonly Duration LongestUnknown = Duration.FromHours(24);
 
+    /// <summary>How long it may be asked about, whatever else stops the sending meanwhile, once it counts as not taken.</summary>
+    private static readonly Duration LongestUnfound = Duration.FromDays(3);
+
     /// <summary>After so many requests in a row without a known outcome it is the provider that fails, and not a message.</summary>
     private const int MostUnanswered = 3;
 
@@ -165,7 +168,8 @@ public sealed class SmsSender(
 
         switch (fault.Kind)
         {
-            case SmsFaultKind.Configuration when !SmsStops.IsItsOwnFault(fault, turn.Error, turn.ErrorAt, turn.ResumedAt):
+            // What is met while sending is stopped may be everybody's.
+            case SmsFaultKind.Configuration when turn.SendingIsStopped || !SmsStops.IsItsOwnFault(fault, turn.Error, turn.ErrorAt, turn.ResumedAt):
                 var stop = now + SmsRetries.Stop(turn.Stops);
                 await StopAsync(fault.Code, turn.Stops, stop, now, fault.Sentence);
                 await WaitAsync(sms, attempt, new SmsWait(fault.Code, fault.Sentence, stop + SmsStops.LetOthersGoFirst(fault), CountsAsTry: false), now);
@@ -252,8 +256,10 @@ public sealed class SmsSender(
         catch (SmsProviderException e)
         {
             var now = await ledger.ReadClockAsync(CancellationToken.None);
-            // What kept everybody from sending meanwhile does not count.
-            if (now >= Instant.Max(sms.Turn.NotTakenAt ?? requestedAt, sms.Turn.ResumedAt ?? requestedAt) + LongestUnknown && !sms.Turn.SendingIsStopped)
+            // What kept everybody from sending meanwhile does not count; but its user does not wait for ever.
+            var since = sms.Turn.NotTakenAt ?? requestedAt;
+            var lately = Instant.Max(since, sms.Turn.ResumedAt ?? since);
+            if ((now >= lately + LongestUnknown && !sms.Turn.SendingIsStopped) || now >= since + LongestUnfound)
                 await GiveUpAsync(sms, now);
             else
                 await WaitAsync(sms, sms.Turn.Attempts, new SmsWait(NotTaken, e.Fault.Sentence, SmsRetries.NextLook(requestedAt, now)), now);

@@ -305,6 +305,24 @@ public sealed class LostRequestTests(PostgresServer server) : IAsyncLifetime
         (await _sending.StatusOfAsync(id)).ShouldBe("sent");
     }
 
+    [Fact]
+    public async Task One_that_can_never_be_asked_about_again_keeps_its_user_waiting_three_days_at_most_whatever_else_stops()
+    {
+        await Db.ExecuteAsync("UPDATE users SET quiet_hours_start = '00:00', quiet_hours_end = '00:00'");
+        var id = await LoseAsync(new FakeAnswer.Drop());
+        Db.Now += Duration.FromSeconds(75);
+        await _sending.SendAsync();
+        await Db.ExecuteAsync("UPDATE sms_requests SET account = 'AC11111111111111111111111111111111'");
+        for (var hour = 0; hour < 80; hour++)
+        {
+            Db.Now += Duration.FromHours(1);
+            await Db.ExecuteAsync("UPDATE sms_gate SET resumed_at = @now", new { now = Db.Now });
+            await _sending.SendAsync();
+        }
+
+        (await _sending.StatusOfAsync(id), await _sending.ErrorOfAsync(id)).ShouldBe(("failed", "outcome_unknown"));
+    }
+
     private sealed class Slow(IClock clock, Duration by) : IClock
     {
         public Instant GetCurrentInstant() => clock.GetCurrentInstant() - by;

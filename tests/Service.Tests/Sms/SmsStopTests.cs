@@ -437,6 +437,48 @@ public sealed class SmsStopTests(PostgresServer server) : IAsyncLifetime
         (await StoppedByAsync()).ShouldBeNull();
     }
 
+    [Fact]
+    public async Task A_refusal_met_while_everybody_is_stopped_again_is_not_the_messages_own()
+    {
+        await AddAsync("ann", "bob", "cyd");
+        var id = await _sending.HandOverAsync("ann", "ann");
+        Twilio.Next(new FakeAnswer.Refuse(403, null));
+        await _sending.SendAsync();
+        await _sending.HandOverAsync("bob", "bob");
+        Db.Now += Duration.FromSeconds(20);
+        await _sending.SendAsync();
+        AcceptedTexts.ShouldBe(["bob"]);
+
+        Twilio.Script = _ => new FakeAnswer.Refuse(403, null);
+        Db.Now += Duration.FromSeconds(60);
+        await _sending.HandOverAsync("cyd", "cyd");
+        for (var step = 0; step < 180; step++)
+        {
+            await _sending.SendAsync();
+            Db.Now += Duration.FromSeconds(10);
+        }
+
+        (await _sending.StatusOfAsync(id)).ShouldBe("pending");
+        Twilio.SendRequests.Count(request => request.Field("Body") == "ann").ShouldBeGreaterThan(1);
+    }
+
+    [Fact]
+    public async Task A_message_that_was_the_only_one_to_be_tried_has_not_got_through_by_itself()
+    {
+        await AddAsync("ann");
+        var id = await _sending.HandOverAsync("ann");
+        await _sending.SendAsync();
+        for (var attempt = 1; attempt <= 3; attempt++)
+        {
+            Db.Now += Duration.FromMinutes(6);
+            await _sending.SendAsync();
+            await _sending.ReportAsync(Twilio.Accepted[^1].Sid, "undelivered", 30007, id, attempt);
+            (await _sending.StatusOfAsync(id)).ShouldBe("pending", $"report {attempt}");
+            for (var step = 0; step < 60 && await _sending.SendAsync() == 0; step++)
+                Db.Now += Duration.FromSeconds(20);
+        }
+    }
+
     private async Task AddAsync(params string[] users)
     {
         await Db.AddUsersAsync(users);
