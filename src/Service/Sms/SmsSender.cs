@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 using NodaTime;
-using Npgsql;
 using Orchestrator.Core;
 using Orchestrator.Service.Configuration;
 using Orchestrator.Service.Postgres;
@@ -37,16 +36,6 @@ public sealed class SmsSender(
 
     /// <summary>In quiet hours somebody may write, to whichever program, and be awake: so the wait for their end is looked at again.</summary>
     private static readonly Duration LongestQuietWait = Duration.FromMinutes(5);
-
-    /// <summary>Claims messages to send; <see cref="HandleAsync"/> sends them.</summary>
-    /// <exception cref="NpgsqlException">The database is out of reach.</exception>
-    internal Task<IReadOnlyList<ClaimedSms>> ClaimToSendAsync(int most, CancellationToken cancellationToken) =>
-        ledger.ClaimToSendAsync(most, cancellationToken);
-
-    /// <summary>Claims messages whose request had no answer; <see cref="HandleAsync"/> finds out what became of them.</summary>
-    /// <exception cref="NpgsqlException">The database is out of reach.</exception>
-    internal Task<IReadOnlyList<ClaimedSms>> ClaimToAskAsync(int most, CancellationToken cancellationToken) =>
-        ledger.ClaimToAskAsync(most, cancellationToken);
 
     /// <summary>
     /// Sends a claimed message, or finds out what became of it. Never throws: what cannot be recorded is taken up again, by whichever

@@ -58,9 +58,9 @@ internal sealed class SmsSenderLoop(
 
             // A provider that is slow to tell what it took must not keep every hand from sending.
             var mostToAsk = Math.Max(1, settings.Sms.Concurrency / 2) - underWay.Count(job => job.Asks);
-            var toAsk = await sender.ClaimToAskAsync(Math.Min(free, mostToAsk), stoppingToken);
+            var toAsk = await ledger.ClaimToAskAsync(Math.Min(free, mostToAsk), stoppingToken);
             underWay.AddRange(toAsk.Select(sms => new Job(sender.HandleAsync(sms, requests), Asks: true)));
-            var toSend = await sender.ClaimToSendAsync(free - toAsk.Count, stoppingToken);
+            var toSend = await ledger.ClaimToSendAsync(free - toAsk.Count, stoppingToken);
             underWay.AddRange(toSend.Select(sms => new Job(sender.HandleAsync(sms, requests), Asks: false)));
             if (toAsk.Count + toSend.Count > 0)
                 return TimeSpan.Zero;

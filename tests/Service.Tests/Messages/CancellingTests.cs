@@ -57,7 +57,7 @@ public sealed class CancellingTests(PostgresServer server) : IAsyncLifetime
         Db.Now += Duration.FromSeconds(30);
         var next = await _sending.HandOverAsync("ann", "Next");
         var sender = Db.NewSender(_sending.Provider);
-        var claimed = await sender.ClaimToSendAsync(10, TestContext.Current.CancellationToken);
+        var claimed = await Db.NewLedger().ClaimToSendAsync(10, TestContext.Current.CancellationToken);
         claimed.ShouldHaveSingleItem();
 
         (await CancelAsync(id)).Status.ShouldBe("cancelled");

@@ -4,30 +4,12 @@ using Orchestrator.Fakes;
 namespace Orchestrator.Service.Tests.Rendering;
 
 /// <summary>Others change a message while the model is at it.</summary>
-public sealed class RenderingChangeTests(PostgresServer server) : IAsyncLifetime
+public sealed class RenderingChangeTests(PostgresServer server) : RenderingTests(server)
 {
-    private const string Offer = """{"content": "Shall I book the boat for you?"}""";
-
-    private const string Data = """{"event": "intro_accepted", "by": "Priya"}""";
-
-    private RenderingService _service = null!;
-
-    private TestDatabase Db => _service.Db;
-
-    private FakeModel Model => _service.Model;
-
-    public async ValueTask InitializeAsync()
-    {
-        _service = await RenderingService.CreateAsync(server);
-        await _service.AddUserAsync("ann");
-    }
-
-    public ValueTask DisposeAsync() => _service.DisposeAsync();
-
     /// <summary>Leases the message, and does something while the model is asked.</summary>
     private async Task<RenderingService.Instance> RenderWhileAsync(string sql, object parameters, string text = "From the model.")
     {
-        var instance = _service.NewInstance();
+        var instance = Service.NewInstance();
         await instance.DispatchAsync();
         Model.Answer = _ =>
         {
@@ -41,18 +23,18 @@ public sealed class RenderingChangeTests(PostgresServer server) : IAsyncLifetime
     [Fact]
     public async Task New_words_are_not_overwritten_by_what_was_written_from_the_old_ones()
     {
-        var id = await _service.QueueAsync("ann", Data);
+        var id = await Service.QueueAsync("ann", Data);
 
         var instance = await RenderWhileAsync("""UPDATE message_queue SET message_data = '{"content": "New words"}' WHERE id = @id""", new { id });
         await instance.RenderAllAsync();
 
-        (await _service.DeliveredTextAsync(id)).ShouldBe("New words");
+        (await Service.DeliveredTextAsync(id)).ShouldBe("New words");
     }
 
     [Fact]
     public async Task A_message_that_is_rescheduled_stays_so_and_keeps_its_text()
     {
-        var id = await _service.QueueAsync("ann", Data);
+        var id = await Service.QueueAsync("ann", Data);
         var then = Instant.FromUtc(2025, 12, 1, 17, 0);
 
         await RenderWhileAsync("UPDATE message_queue SET scheduled_for = @then WHERE id = @id", new { id, then });
@@ -60,15 +42,15 @@ public sealed class RenderingChangeTests(PostgresServer server) : IAsyncLifetime
         (await Db.StatusOfAsync(id)).ShouldBe("queued");
         (await Db.ScheduledForAsync(id)).ShouldBe(then);
         Db.Now = then;
-        await _service.DispatchAndRenderAsync();
-        (await _service.DeliveredTextAsync(id)).ShouldBe("From the model.");
+        await Service.DispatchAndRenderAsync();
+        (await Service.DeliveredTextAsync(id)).ShouldBe("From the model.");
         Model.Requests.Count.ShouldBe(1);
     }
 
     [Fact]
     public async Task A_message_that_is_rescheduled_while_the_model_fails_stays_so()
     {
-        var id = await _service.QueueAsync("ann", Data);
+        var id = await Service.QueueAsync("ann", Data);
         var then = Instant.FromUtc(2025, 12, 1, 17, 0);
 
         await RenderWhileAsync("UPDATE message_queue SET scheduled_for = @then WHERE id = @id", new { id, then }, text: "");
@@ -89,8 +71,8 @@ public sealed class RenderingChangeTests(PostgresServer server) : IAsyncLifetime
     [Fact]
     public async Task What_is_said_late_counts_for_nothing_while_another_instance_is_at_it()
     {
-        var id = await _service.QueueAsync("ann", Data);
-        var (first, second) = (_service.NewInstance(), _service.NewInstance());
+        var id = await Service.QueueAsync("ann", Data);
+        var (first, second) = (Service.NewInstance(), Service.NewInstance());
         await first.DispatchAsync();
         var gate = new TaskCompletionSource();
         Model.Answer = _ => new ModelAnswer.Later(gate.Task, ModelAnswer.Sms("From the first."));
@@ -109,16 +91,16 @@ public sealed class RenderingChangeTests(PostgresServer server) : IAsyncLifetime
     [Fact]
     public async Task What_is_said_late_counts_for_nothing_where_a_rule_holds_the_message_now()
     {
-        var id = await _service.QueueAsync("ann", Offer, fresh: true);
-        await _service.WritesAsync("ann", "I have booked it myself");
-        var instance = _service.NewInstance();
+        var id = await Service.QueueAsync("ann", Offer, fresh: true);
+        await Service.WritesAsync("ann", "I have booked it myself");
+        var instance = Service.NewInstance();
         await instance.DispatchAsync();
         var gate = new TaskCompletionSource();
         Model.Answer = _ => new ModelAnswer.Later(gate.Task, ModelAnswer.Verdict("STALE", "The boat is booked."));
         var late = instance.RenderNextAsync();
         await Model.RequestsAsync(1);
         Db.Now += Duration.FromHours(10);
-        await _service.NewInstance().DispatchAsync();
+        await Service.NewInstance().DispatchAsync();
         (await Db.SingleAsync<(string, bool)>("SELECT reason, render_claim IS NULL FROM message_queue")).ShouldBe(("quiet_hours", true));
 
         gate.SetResult();
@@ -130,8 +112,8 @@ public sealed class RenderingChangeTests(PostgresServer server) : IAsyncLifetime
     [Fact]
     public async Task A_job_that_another_instance_has_taken_over_before_it_began_is_not_put_before_the_model()
     {
-        await _service.QueueAsync("ann", Data);
-        var (first, second) = (_service.NewInstance(), _service.NewInstance());
+        await Service.QueueAsync("ann", Data);
+        var (first, second) = (Service.NewInstance(), Service.NewInstance());
         await first.DispatchAsync();
         Db.Now += Duration.FromMinutes(5);
         await second.DispatchAsync();
@@ -146,8 +128,8 @@ public sealed class RenderingChangeTests(PostgresServer server) : IAsyncLifetime
     [Fact]
     public async Task A_job_whose_lease_has_ended_before_it_began_is_not_put_before_the_model()
     {
-        await _service.QueueAsync("ann", Data);
-        var instance = _service.NewInstance();
+        await Service.QueueAsync("ann", Data);
+        var instance = Service.NewInstance();
         await instance.DispatchAsync();
         Db.Now += Duration.FromMinutes(5);
         Model.Answer = _ => throw new InvalidOperationException("Nobody is to be asked.");

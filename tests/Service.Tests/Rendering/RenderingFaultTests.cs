@@ -4,32 +4,14 @@ using Orchestrator.Fakes;
 namespace Orchestrator.Service.Tests.Rendering;
 
 /// <summary>What a failing model, a failing log and a failing message cost.</summary>
-public sealed class RenderingFaultTests(PostgresServer server) : IAsyncLifetime
+public sealed class RenderingFaultTests(PostgresServer server) : RenderingTests(server)
 {
-    private const string Offer = """{"content": "Shall I book the boat for you?"}""";
-
-    private const string Data = """{"event": "intro_accepted", "by": "Priya"}""";
-
-    private RenderingService _service = null!;
-
-    private TestDatabase Db => _service.Db;
-
-    private FakeModel Model => _service.Model;
-
-    public async ValueTask InitializeAsync()
-    {
-        _service = await RenderingService.CreateAsync(server);
-        await _service.AddUserAsync("ann");
-    }
-
-    public ValueTask DisposeAsync() => _service.DisposeAsync();
-
     private async Task QueueACrowdAsync(int size)
     {
         for (var n = 0; n < size; n++)
         {
-            await _service.AddUserAsync($"user_{n}");
-            await _service.QueueAsync($"user_{n}", Data);
+            await Service.AddUserAsync($"user_{n}");
+            await Service.QueueAsync($"user_{n}", Data);
         }
     }
 
@@ -40,7 +22,7 @@ public sealed class RenderingFaultTests(PostgresServer server) : IAsyncLifetime
             Some.Request("ann") with { MessageData = Data, Following = [Data, Data, """{"event": "poison"}"""], HasContent = false, Lane = Lane.High });
         Model.Answer = request => ModelAnswer.Sms(request.Data.Contains("poison", StringComparison.Ordinal) ? "" : "Fine.");
 
-        await _service.WorkUntilNothingWaitsAsync();
+        await Service.WorkUntilNothingWaitsAsync();
 
         Model.Requests.Count.ShouldBe(3 + 4, "three once, and the last four times");
     }
@@ -52,36 +34,36 @@ public sealed class RenderingFaultTests(PostgresServer server) : IAsyncLifetime
         var large = $$"""{"content": "{{new string('x', 25_000)}}"}""";
         for (var n = 0; n < 6; n++)
         {
-            await _service.AddUserAsync($"large_{n}");
-            await _service.QueueAsync($"large_{n}", large, fresh: true);
-            await _service.WritesAsync($"large_{n}", "Hello?");
+            await Service.AddUserAsync($"large_{n}");
+            await Service.QueueAsync($"large_{n}", large, fresh: true);
+            await Service.WritesAsync($"large_{n}", "Hello?");
         }
 
-        var instance = _service.NewInstance();
+        var instance = Service.NewInstance();
         Model.Answer = _ => ModelAnswer.Fails(400, "invalid_request_error");
         await instance.DispatchAsync();
         await instance.RenderAllAsync();
         Model.Answer = _ => ModelAnswer.Sms("All is well.");
-        var id = await _service.QueueAsync("ann", Data);
+        var id = await Service.QueueAsync("ann", Data);
         await instance.DispatchAsync();
         await instance.RenderAllAsync();
 
-        (await _service.DeliveredTextAsync(id)).ShouldBe("All is well.");
+        (await Service.DeliveredTextAsync(id)).ShouldBe("All is well.");
     }
 
     [Fact]
     public async Task A_message_that_is_too_long_to_be_put_before_the_model_says_nothing_of_it()
     {
         Model.Answer = _ => ModelAnswer.Fails(529, "overloaded_error");
-        var instance = _service.NewInstance();
+        var instance = Service.NewInstance();
         await QueueACrowdAsync(4);
         await WorkAsync();
-        await _service.QueueAsync("ann", $$"""{"event": "{{new string('x', 25_000)}}"}""");
+        await Service.QueueAsync("ann", $$"""{"event": "{{new string('x', 25_000)}}"}""");
         await WorkAsync();
         foreach (var user in (string[])["bob", "cyd"])
         {
-            await _service.AddUserAsync(user);
-            await _service.QueueAsync(user, Data);
+            await Service.AddUserAsync(user);
+            await Service.QueueAsync(user, Data);
             await WorkAsync();
         }
 
@@ -99,7 +81,7 @@ public sealed class RenderingFaultTests(PostgresServer server) : IAsyncLifetime
     {
         await QueueACrowdAsync(8);
         Model.Answer = _ => ModelAnswer.Fails(529, "overloaded_error");
-        var instance = _service.NewInstance();
+        var instance = Service.NewInstance();
 
         await instance.DispatchAsync();
         await instance.RenderAllAsync();
@@ -109,7 +91,7 @@ public sealed class RenderingFaultTests(PostgresServer server) : IAsyncLifetime
             "SELECT count(*) FILTER (WHERE reason = 'model_unavailable')::int, sum(render_attempts)::int FROM message_queue")).ShouldBe((8, 5));
 
         Model.Answer = _ => ModelAnswer.Sms("Back again.");
-        _service.Pass(Duration.FromSeconds(10));
+        Service.Pass(Duration.FromSeconds(10));
         await instance.DispatchAsync();
         await instance.RenderAllAsync();
         (await Db.SingleAsync<int>("SELECT count(*)::int FROM messages")).ShouldBe(8);
@@ -121,22 +103,22 @@ public sealed class RenderingFaultTests(PostgresServer server) : IAsyncLifetime
     {
         await QueueACrowdAsync(12);
         Model.Answer = _ => ModelAnswer.Fails(529, "overloaded_error");
-        var instance = _service.NewInstance();
+        var instance = Service.NewInstance();
         await instance.DispatchAsync();
         await instance.RenderAllAsync();
-        var id = await _service.QueueAsync("ann", Offer, fresh: true);
-        await _service.WritesAsync("ann", "I like boats");
+        var id = await Service.QueueAsync("ann", Offer, fresh: true);
+        await Service.WritesAsync("ann", "I like boats");
         var queued = Db.Now;
 
         while (await Db.StatusOfAsync(id) == "queued" && Db.Now - queued < Duration.FromMinutes(10))
         {
-            _service.Pass(Duration.FromSeconds(10));
+            Service.Pass(Duration.FromSeconds(10));
             await instance.DispatchAsync();
             await instance.RenderAllAsync();
         }
 
-        (await _service.DeliveredTextAsync(id)).ShouldBe("Shall I book the boat for you?");
-        (await _service.CodesOfAsync(id)).ShouldContain("relevance_unknown");
+        (await Service.DeliveredTextAsync(id)).ShouldBe("Shall I book the boat for you?");
+        (await Service.CodesOfAsync(id)).ShouldContain("relevance_unknown");
         (Db.Now - queued).ShouldBeInRange(Duration.FromMinutes(4.5), Duration.FromMinutes(7.5), "it may have been asked about itself, and wait two minutes after that");
         Model.Requests.Count.ShouldBeLessThan(5 + 40, "one call after each rest");
     }
@@ -158,8 +140,8 @@ public sealed class RenderingFaultTests(PostgresServer server) : IAsyncLifetime
                 return ModelAnswer.Sms("Fine.");
             }
         };
-        var instance = _service.NewInstance();
-        for (var start = Db.Now; Db.Now - start < Duration.FromMinutes(30); _service.Pass(Duration.FromSeconds(10)))
+        var instance = Service.NewInstance();
+        for (var start = Db.Now; Db.Now - start < Duration.FromMinutes(30); Service.Pass(Duration.FromSeconds(10)))
         {
             await instance.DispatchAsync();
             await instance.RenderAllAsync();
@@ -173,18 +155,18 @@ public sealed class RenderingFaultTests(PostgresServer server) : IAsyncLifetime
     [Fact]
     public async Task Time_in_line_is_no_time_for_which_the_model_failed()
     {
-        var id = await _service.QueueAsync("ann", Data);
+        var id = await Service.QueueAsync("ann", Data);
         Model.Answer = _ => ModelAnswer.Fails(529, "overloaded_error");
-        var instance = _service.NewInstance();
+        var instance = Service.NewInstance();
         await instance.DispatchAsync();
         await instance.RenderAllAsync();
         await QueueACrowdAsync(4);
-        _service.Pass(Duration.FromSeconds(1));
+        Service.Pass(Duration.FromSeconds(1));
         await instance.DispatchAsync();
-        _service.Pass(Duration.FromSeconds(4));
+        Service.Pass(Duration.FromSeconds(4));
         await instance.DispatchAsync();
         (await Db.SingleAsync<string>("SELECT reason FROM message_queue WHERE id = @id", new { id })).ShouldBe("rendering");
-        _service.Pass(Duration.FromMinutes(6));
+        Service.Pass(Duration.FromMinutes(6));
         await instance.RenderAllAsync();
 
         (await Db.StatusOfAsync(id)).ShouldBe("queued");
@@ -193,21 +175,21 @@ public sealed class RenderingFaultTests(PostgresServer server) : IAsyncLifetime
     [Fact]
     public async Task A_message_that_failed_before_the_night_has_its_tries_again_in_the_morning()
     {
-        var id = await _service.QueueAsync("ann", Data);
+        var id = await Service.QueueAsync("ann", Data);
         Model.Answer = _ => ModelAnswer.Fails(529, "overloaded_error");
         Db.Now = Instant.FromUtc(2025, 10, 16, 1, 57); // 21:57 in New York
         for (var n = 0; n < 3; n++)
         {
-            await _service.DispatchAndRenderAsync();
+            await Service.DispatchAndRenderAsync();
             Db.Now = await Db.ScheduledForAsync(id);
         }
 
         Db.Now = Instant.FromUtc(2025, 10, 16, 2, 1);
-        await _service.DispatchAndRenderAsync();
+        await Service.DispatchAndRenderAsync();
         (await Db.SingleAsync<string>("SELECT reason FROM message_queue WHERE id = @id", new { id })).ShouldBe("quiet_hours");
 
         Db.Now = await Db.ScheduledForAsync(id);
-        await _service.DispatchAndRenderAsync();
+        await Service.DispatchAndRenderAsync();
 
         (await Db.StatusOfAsync(id)).ShouldBe("queued");
     }
@@ -216,11 +198,11 @@ public sealed class RenderingFaultTests(PostgresServer server) : IAsyncLifetime
     public async Task A_log_that_takes_no_row_costs_the_row_and_not_what_the_model_said()
     {
         await Db.ExecuteAsync("ALTER TABLE agent_actions_log ADD CONSTRAINT no CHECK (action_type <> 'message_written')");
-        var id = await _service.QueueAsync("ann", Data);
+        var id = await Service.QueueAsync("ann", Data);
 
-        await _service.DispatchAndRenderAsync();
+        await Service.DispatchAndRenderAsync();
 
-        (await _service.DeliveredTextAsync(id)).ShouldBe("Hello from the model.");
+        (await Service.DeliveredTextAsync(id)).ShouldBe("Hello from the model.");
         Model.Requests.Count.ShouldBe(1);
     }
 
@@ -230,11 +212,11 @@ public sealed class RenderingFaultTests(PostgresServer server) : IAsyncLifetime
     public async Task A_stale_message_is_not_delivered_where_its_trail_or_a_task_is_refused(string mishap)
     {
         await Db.ExecuteAsync(mishap);
-        var id = await _service.QueueAsync("ann", Offer, fresh: true);
-        await _service.WritesAsync("ann", "I have booked it myself");
+        var id = await Service.QueueAsync("ann", Offer, fresh: true);
+        await Service.WritesAsync("ann", "I have booked it myself");
         Model.Answer = _ => ModelAnswer.Verdict("STALE", "The boat is booked.");
 
-        await _service.DispatchAndRenderAsync();
+        await Service.DispatchAndRenderAsync();
 
         (await Db.StatusOfAsync(id)).ShouldBe("superseded");
         Model.Requests.Count.ShouldBe(1);
@@ -245,17 +227,17 @@ public sealed class RenderingFaultTests(PostgresServer server) : IAsyncLifetime
     {
         await QueueACrowdAsync(8);
         Model.Answer = _ => ModelAnswer.Fails(529, "overloaded_error");
-        var instance = _service.NewInstance();
+        var instance = Service.NewInstance();
         for (var n = 0; n < 33; n++)
         {
             await instance.DispatchAsync();
             await instance.RenderAllAsync();
-            _service.Pass(Duration.FromSeconds(10));
+            Service.Pass(Duration.FromSeconds(10));
         }
 
         await instance.DispatchAsync();
         await instance.RenderAllAsync();
-        var id = await _service.QueueAsync("ann", Data);
+        var id = await Service.QueueAsync("ann", Data);
         await instance.DispatchAsync();
         await instance.RenderAllAsync();
 
@@ -280,15 +262,15 @@ public sealed class RenderingFaultTests(PostgresServer server) : IAsyncLifetime
     public async Task A_message_that_the_service_itself_stumbles_over_is_given_up_like_one_that_the_model_failed_for()
     {
         await Db.ExecuteAsync("ALTER TABLE messages ALTER content DROP NOT NULL");
-        var judged = await _service.QueueAsync("ann", Offer, fresh: true);
-        await _service.AddUserAsync("bob");
-        var written = await _service.QueueAsync("bob", Data);
+        var judged = await Service.QueueAsync("ann", Offer, fresh: true);
+        await Service.AddUserAsync("bob");
+        var written = await Service.QueueAsync("bob", Data);
         foreach (var user in (string[])["ann", "bob"])
-            await _service.WritesAsync(user, text: null);
+            await Service.WritesAsync(user, text: null);
 
-        await _service.WorkUntilNothingWaitsAsync();
+        await Service.WorkUntilNothingWaitsAsync();
 
-        (await _service.DeliveredTextAsync(judged)).ShouldBe("Shall I book the boat for you?");
+        (await Service.DeliveredTextAsync(judged)).ShouldBe("Shall I book the boat for you?");
         (await Db.SingleAsync<(string, string)>("SELECT status, reason FROM message_queue WHERE id = @written", new { written })).ShouldBe(("failed", "not_rendered"));
         (await Db.SingleAsync<int>("SELECT count(*)::int FROM agent_actions_log WHERE context_id = @written AND action_type = 'message_deferred'", new { written }))
             .ShouldBe(3);
@@ -308,9 +290,9 @@ public sealed class RenderingFaultTests(PostgresServer server) : IAsyncLifetime
             END $$;
             CREATE TRIGGER note AFTER UPDATE OF final_message ON message_queue FOR EACH ROW EXECUTE FUNCTION note();
             """);
-        await _service.QueueAsync("ann", Data);
+        await Service.QueueAsync("ann", Data);
 
-        await _service.DispatchAndRenderAsync();
+        await Service.DispatchAndRenderAsync();
 
         (await Db.QueryAsync<string>("SELECT setting FROM bounds")).ShouldBe(["5s", "8s", "5s"]);
     }

@@ -5,48 +5,30 @@ using Orchestrator.Service.Scheduling;
 namespace Orchestrator.Service.Tests.Rendering;
 
 /// <summary>Where the model stands in the life of a message.</summary>
-public sealed class RenderingFlowTests(PostgresServer server) : IAsyncLifetime
+public sealed class RenderingFlowTests(PostgresServer server) : RenderingTests(server)
 {
-    private const string Offer = """{"content": "Shall I book the boat for you?"}""";
-
-    private const string Data = """{"event": "intro_accepted", "by": "Priya"}""";
-
-    private RenderingService _service = null!;
-
-    private TestDatabase Db => _service.Db;
-
-    private FakeModel Model => _service.Model;
-
-    public async ValueTask InitializeAsync()
-    {
-        _service = await RenderingService.CreateAsync(server);
-        await _service.AddUserAsync("ann");
-    }
-
-    public ValueTask DisposeAsync() => _service.DisposeAsync();
-
     [Fact]
     public async Task A_message_with_content_goes_out_word_for_word_without_a_call()
     {
-        var id = await _service.QueueAsync("ann", Offer);
-        await _service.WritesAsync("ann", "Hello?");
+        var id = await Service.QueueAsync("ann", Offer);
+        await Service.WritesAsync("ann", "Hello?");
 
-        await _service.DispatchAndRenderAsync();
+        await Service.DispatchAndRenderAsync();
 
-        (await _service.DeliveredTextAsync(id)).ShouldBe("Shall I book the boat for you?");
+        (await Service.DeliveredTextAsync(id)).ShouldBe("Shall I book the boat for you?");
         Model.Requests.ShouldBeEmpty();
     }
 
     [Fact]
     public async Task A_message_that_must_still_make_sense_goes_out_without_a_call_where_nothing_was_said_since()
     {
-        await _service.WritesAsync("ann", "Before it was queued");
+        await Service.WritesAsync("ann", "Before it was queued");
         Db.Now += Duration.FromSeconds(1);
-        var id = await _service.QueueAsync("ann", Offer, fresh: true);
+        var id = await Service.QueueAsync("ann", Offer, fresh: true);
 
-        await _service.DispatchAndRenderAsync();
+        await Service.DispatchAndRenderAsync();
 
-        (await _service.DeliveredTextAsync(id)).ShouldBe("Shall I book the boat for you?");
+        (await Service.DeliveredTextAsync(id)).ShouldBe("Shall I book the boat for you?");
         Model.Requests.ShouldBeEmpty();
     }
 
@@ -55,29 +37,29 @@ public sealed class RenderingFlowTests(PostgresServer server) : IAsyncLifetime
     [InlineData("outbound")]
     public async Task What_was_said_since_it_was_queued_is_put_before_the_model_and_RELEVANT_goes_out_word_for_word(string direction)
     {
-        var id = await _service.QueueAsync("ann", Offer, fresh: true);
-        await _service.WritesAsync("ann", "I like boats", direction);
+        var id = await Service.QueueAsync("ann", Offer, fresh: true);
+        await Service.WritesAsync("ann", "I like boats", direction);
 
-        await _service.DispatchAndRenderAsync();
+        await Service.DispatchAndRenderAsync();
 
-        (await _service.DeliveredTextAsync(id)).ShouldBe("Shall I book the boat for you?");
+        (await Service.DeliveredTextAsync(id)).ShouldBe("Shall I book the boat for you?");
         var request = Model.Requests.ShouldHaveSingleItem();
         request.AsksForVerdict.ShouldBeTrue();
         foreach (var told in (string[])["I like boats", "Shall I book the boat for you?", "Sam", "They talked of boats."])
             request.Body.GetRawText().ShouldContain(told);
-        (await _service.CodesOfAsync(id)).ShouldBe(["relevant", "delivered"]);
+        (await Service.CodesOfAsync(id)).ShouldBe(["relevant", "delivered"]);
     }
 
     [Fact]
     public async Task CONTEXTUAL_goes_out_in_the_words_of_the_model()
     {
-        var id = await _service.QueueAsync("ann", Offer, fresh: true);
-        await _service.WritesAsync("ann", "On Sunday then");
+        var id = await Service.QueueAsync("ann", Offer, fresh: true);
+        await Service.WritesAsync("ann", "On Sunday then");
         Model.Answer = _ => ModelAnswer.Verdict("CONTEXTUAL", "The day is known now.", "Shall I book the boat for Sunday?");
 
-        await _service.DispatchAndRenderAsync();
+        await Service.DispatchAndRenderAsync();
 
-        (await _service.DeliveredTextAsync(id)).ShouldBe("Shall I book the boat for Sunday?");
+        (await Service.DeliveredTextAsync(id)).ShouldBe("Shall I book the boat for Sunday?");
         (await Db.SingleAsync<string>("SELECT final_message FROM message_queue")).ShouldBe("Shall I book the boat for Sunday?");
     }
 
@@ -85,15 +67,15 @@ public sealed class RenderingFlowTests(PostgresServer server) : IAsyncLifetime
     public async Task STALE_is_never_delivered_and_its_agent_is_asked_for_other_words_where_there_is_a_table_to_ask_in()
     {
         await Db.ExecuteAsync("CREATE TABLE agent_tasks (id uuid DEFAULT gen_random_uuid(), task_type text NOT NULL, agent_type text, context_id uuid, context_json jsonb, status text)");
-        var id = await _service.QueueAsync("ann", Offer, fresh: true);
-        await _service.WritesAsync("ann", "I have booked it myself");
+        var id = await Service.QueueAsync("ann", Offer, fresh: true);
+        await Service.WritesAsync("ann", "I have booked it myself");
         Model.Answer = _ => ModelAnswer.Verdict("STALE", "The boat is booked.", "");
 
-        await _service.DispatchAndRenderAsync();
+        await Service.DispatchAndRenderAsync();
 
         (await Db.SingleAsync<(string, string, string)>("SELECT status, superseded_reason, reason FROM message_queue")).ShouldBe(("superseded", "stale", "stale"));
-        (await _service.DeliveredTextAsync(id)).ShouldBeNull();
-        (await _service.CodesOfAsync(id)).ShouldBe(["stale", "stale"]);
+        (await Service.DeliveredTextAsync(id)).ShouldBeNull();
+        (await Service.CodesOfAsync(id)).ShouldBe(["stale", "stale"]);
         (await Db.SingleAsync<(string, string, Guid, string)>("SELECT task_type, agent_type, context_id, context_json->>'reason' FROM agent_tasks"))
             .ShouldBe(("reformulate_message", "concierge", id, "The boat is booked."));
     }
@@ -102,11 +84,11 @@ public sealed class RenderingFlowTests(PostgresServer server) : IAsyncLifetime
     public async Task A_table_of_tasks_of_another_shape_changes_nothing()
     {
         await Db.ExecuteAsync("CREATE TABLE agent_tasks (id int PRIMARY KEY, task_type int NOT NULL)");
-        var id = await _service.QueueAsync("ann", Offer, fresh: true);
-        await _service.WritesAsync("ann", "I have booked it myself");
+        var id = await Service.QueueAsync("ann", Offer, fresh: true);
+        await Service.WritesAsync("ann", "I have booked it myself");
         Model.Answer = _ => ModelAnswer.Verdict("STALE", "The boat is booked.", "");
 
-        await _service.DispatchAndRenderAsync();
+        await Service.DispatchAndRenderAsync();
 
         (await Db.StatusOfAsync(id)).ShouldBe("superseded");
     }
@@ -114,11 +96,11 @@ public sealed class RenderingFlowTests(PostgresServer server) : IAsyncLifetime
     [Fact]
     public async Task A_message_without_content_is_written_once_and_its_cost_is_logged()
     {
-        var id = await _service.QueueAsync("ann", Data);
+        var id = await Service.QueueAsync("ann", Data);
 
-        await _service.DispatchAndRenderAsync();
+        await Service.DispatchAndRenderAsync();
 
-        (await _service.DeliveredTextAsync(id)).ShouldBe("Hello from the model.");
+        (await Service.DeliveredTextAsync(id)).ShouldBe("Hello from the model.");
         Model.Requests.ShouldHaveSingleItem().AsksForVerdict.ShouldBeFalse();
         var (model, input, output, cost, latency) = await Db.SingleAsync<(string, int, int, decimal, int)>(
             "SELECT model_used, input_tokens, output_tokens, cost_usd, latency_ms FROM agent_actions_log WHERE action_type = 'message_written'");
@@ -132,10 +114,10 @@ public sealed class RenderingFlowTests(PostgresServer server) : IAsyncLifetime
     [Fact]
     public async Task A_rule_is_asked_before_the_model_is()
     {
-        var id = await _service.QueueAsync("ann", Data);
+        var id = await Service.QueueAsync("ann", Data);
         Db.Now = Instant.FromUtc(2025, 10, 16, 3, 0); // 23:00 in New York
 
-        await _service.DispatchAndRenderAsync();
+        await Service.DispatchAndRenderAsync();
 
         Model.Requests.ShouldBeEmpty();
         (await Db.SingleAsync<string>("SELECT reason FROM message_queue WHERE id = @id", new { id })).ShouldBe("quiet_hours");
@@ -144,8 +126,8 @@ public sealed class RenderingFlowTests(PostgresServer server) : IAsyncLifetime
     [Fact]
     public async Task A_message_is_decided_again_after_the_model_and_kept_back_with_its_text_where_a_rule_has_come_between()
     {
-        var id = await _service.QueueAsync("ann", Data);
-        var instance = _service.NewInstance();
+        var id = await Service.QueueAsync("ann", Data);
+        var instance = Service.NewInstance();
         await instance.DispatchAsync();
         await Db.ExecuteAsync("UPDATE users SET quiet_hours_start = '00:00', quiet_hours_end = '23:00'");
 
@@ -154,17 +136,17 @@ public sealed class RenderingFlowTests(PostgresServer server) : IAsyncLifetime
         (await Db.SingleAsync<(string, string, string)>("SELECT status, reason, final_message FROM message_queue WHERE id = @id", new { id }))
             .ShouldBe(("queued", "quiet_hours", "Hello from the model."));
         await Db.ExecuteAsync("UPDATE users SET quiet_hours_start = NULL, quiet_hours_end = NULL; UPDATE message_queue SET scheduled_for = '2025-10-15'");
-        await _service.DispatchAndRenderAsync();
-        (await _service.DeliveredTextAsync(id)).ShouldBe("Hello from the model.");
+        await Service.DispatchAndRenderAsync();
+        (await Service.DeliveredTextAsync(id)).ShouldBe("Hello from the model.");
         Model.Requests.Count.ShouldBe(1, "it is written once");
     }
 
     [Fact]
     public async Task What_the_user_writes_while_a_message_is_judged_is_judged_before_it_goes()
     {
-        var id = await _service.QueueAsync("ann", Offer, fresh: true);
-        await _service.WritesAsync("ann", "I like boats");
-        var instance = _service.NewInstance();
+        var id = await Service.QueueAsync("ann", Offer, fresh: true);
+        await Service.WritesAsync("ann", "I like boats");
+        var instance = Service.NewInstance();
         await instance.DispatchAsync();
         var gate = new TaskCompletionSource();
         Model.Answer = request => request.Body.GetRawText().Contains("booked it myself", StringComparison.Ordinal)
@@ -173,7 +155,7 @@ public sealed class RenderingFlowTests(PostgresServer server) : IAsyncLifetime
 
         var rendering = instance.RenderNextAsync();
         await Model.RequestsAsync(1);
-        await _service.WritesAsync("ann", "I have booked it myself");
+        await Service.WritesAsync("ann", "I have booked it myself");
         gate.SetResult();
         await rendering;
         (await Db.StatusOfAsync(id)).ShouldBe("queued", "it is judged again");
@@ -186,26 +168,26 @@ public sealed class RenderingFlowTests(PostgresServer server) : IAsyncLifetime
     [Fact]
     public async Task A_message_judged_once_is_not_judged_again_where_nobody_has_written()
     {
-        var id = await _service.QueueAsync("ann", Offer, fresh: true);
-        await _service.WritesAsync("ann", "I like boats");
-        var instance = _service.NewInstance();
+        var id = await Service.QueueAsync("ann", Offer, fresh: true);
+        await Service.WritesAsync("ann", "I like boats");
+        var instance = Service.NewInstance();
         await instance.DispatchAsync();
         await Db.ExecuteAsync(
             "INSERT INTO user_message_budget (user_id, date, last_message_at) VALUES ('ann', '2025-10-15', @now)", new { now = Db.Now });
         await instance.RenderNextAsync();
         (await Db.SingleAsync<string>("SELECT reason FROM message_queue WHERE id = @id", new { id })).ShouldBe("cooldown");
 
-        await _service.WorkUntilNothingWaitsAsync();
+        await Service.WorkUntilNothingWaitsAsync();
 
-        (await _service.DeliveredTextAsync(id)).ShouldBe("Shall I book the boat for you?");
+        (await Service.DeliveredTextAsync(id)).ShouldBe("Shall I book the boat for you?");
         Model.Requests.Count.ShouldBe(1);
     }
 
     [Fact]
     public async Task An_instance_that_is_gone_loses_its_lease_and_another_renders_and_what_the_first_says_late_counts_for_nothing()
     {
-        var id = await _service.QueueAsync("ann", Data);
-        var (first, second) = (_service.NewInstance(), _service.NewInstance());
+        var id = await Service.QueueAsync("ann", Data);
+        var (first, second) = (Service.NewInstance(), Service.NewInstance());
         await first.DispatchAsync();
         var gate = new TaskCompletionSource();
         Model.Answer = _ => new ModelAnswer.Later(gate.Task, ModelAnswer.Sms("From the first."));
@@ -220,7 +202,7 @@ public sealed class RenderingFlowTests(PostgresServer server) : IAsyncLifetime
         gate.SetResult();
         await late;
 
-        (await _service.DeliveredTextAsync(id)).ShouldBe("From the second.");
+        (await Service.DeliveredTextAsync(id)).ShouldBe("From the second.");
         (await Db.SingleAsync<string>("SELECT final_message FROM message_queue")).ShouldBe("From the second.");
         (await Db.SingleAsync<int>("SELECT count(*)::int FROM messages")).ShouldBe(1);
     }
@@ -228,8 +210,8 @@ public sealed class RenderingFlowTests(PostgresServer server) : IAsyncLifetime
     [Fact]
     public async Task A_message_called_off_while_it_is_rendered_stays_called_off()
     {
-        var id = await _service.QueueAsync("ann", Data);
-        var instance = _service.NewInstance();
+        var id = await Service.QueueAsync("ann", Data);
+        var instance = Service.NewInstance();
         await instance.DispatchAsync();
         Model.Answer = _ =>
         {
@@ -240,7 +222,7 @@ public sealed class RenderingFlowTests(PostgresServer server) : IAsyncLifetime
         await instance.RenderNextAsync();
 
         (await Db.StatusOfAsync(id)).ShouldBe("cancelled");
-        (await _service.DeliveredTextAsync(id)).ShouldBeNull();
+        (await Service.DeliveredTextAsync(id)).ShouldBeNull();
     }
 
     public static TheoryData<string, ModelAnswer> Faults => new()
@@ -258,16 +240,16 @@ public sealed class RenderingFlowTests(PostgresServer server) : IAsyncLifetime
     [MemberData(nameof(Faults), DisableDiscoveryEnumeration = true)]
     public async Task A_model_that_fails_is_asked_again_and_then_content_goes_out_as_it_is_and_data_alone_fails(string what, ModelAnswer fault)
     {
-        var content = await _service.QueueAsync("ann", Offer, fresh: true);
-        await _service.AddUserAsync("bob");
-        var data = await _service.QueueAsync("bob", Data);
-        await _service.WritesAsync("ann", "I like boats");
+        var content = await Service.QueueAsync("ann", Offer, fresh: true);
+        await Service.AddUserAsync("bob");
+        var data = await Service.QueueAsync("bob", Data);
+        await Service.WritesAsync("ann", "I like boats");
         Model.Answer = _ => fault;
 
-        await _service.WorkUntilNothingWaitsAsync();
+        await Service.WorkUntilNothingWaitsAsync();
 
-        (await _service.DeliveredTextAsync(content)).ShouldBe("Shall I book the boat for you?", what);
-        (await _service.CodesOfAsync(content)).ShouldContain("relevance_unknown", what);
+        (await Service.DeliveredTextAsync(content)).ShouldBe("Shall I book the boat for you?", what);
+        (await Service.CodesOfAsync(content)).ShouldContain("relevance_unknown", what);
         (await Db.SingleAsync<(string, string)>("SELECT status, reason FROM message_queue WHERE id = @data", new { data })).ShouldBe(("failed", "not_rendered"), what);
         (await Db.SingleAsync<int>("SELECT count(*)::int FROM agent_actions_log WHERE context_id = @data AND action_type = 'message_deferred'", new { data }))
             .ShouldBe(3, what);
@@ -276,29 +258,29 @@ public sealed class RenderingFlowTests(PostgresServer server) : IAsyncLifetime
     [Fact]
     public async Task A_model_that_comes_back_in_time_is_heard_and_its_retry_after_is_heeded()
     {
-        var id = await _service.QueueAsync("ann", Data);
+        var id = await Service.QueueAsync("ann", Data);
         Model.Answer = _ => ModelAnswer.Fails(429, "rate_limit_error", retryAfterSeconds: 60);
-        await _service.DispatchAndRenderAsync();
+        await Service.DispatchAndRenderAsync();
         (await Db.ScheduledForAsync(id)).ShouldBe(Db.Now + Duration.FromSeconds(60));
         Model.Answer = _ => ModelAnswer.Sms("Back again.");
 
-        await _service.WorkUntilNothingWaitsAsync();
+        await Service.WorkUntilNothingWaitsAsync();
 
-        (await _service.DeliveredTextAsync(id)).ShouldBe("Back again.");
+        (await Service.DeliveredTextAsync(id)).ShouldBe("Back again.");
     }
 
     [Fact]
     public async Task Without_a_model_content_goes_out_as_it_is_and_the_trail_says_that_nobody_judged_it()
     {
         Db.Settings = Db.Settings with { Model = null };
-        var id = await _service.QueueAsync("ann", Offer, fresh: true);
-        var quiet = await _service.QueueAsync("ann", Offer, fresh: true, Lane.Low);
-        await _service.WritesAsync("ann", "I like boats");
+        var id = await Service.QueueAsync("ann", Offer, fresh: true);
+        var quiet = await Service.QueueAsync("ann", Offer, fresh: true, Lane.Low);
+        await Service.WritesAsync("ann", "I like boats");
 
         (await Db.DispatchAsync()).Delivered.ShouldBe(1);
 
-        (await _service.CodesOfAsync(id)).ShouldBe(["delivered", "relevance_unknown"], ignoreOrder: true);
-        (await _service.CodesOfAsync(quiet)).ShouldNotContain("relevance_unknown");
+        (await Service.CodesOfAsync(id)).ShouldBe(["delivered", "relevance_unknown"], ignoreOrder: true);
+        (await Service.CodesOfAsync(quiet)).ShouldNotContain("relevance_unknown");
     }
 
     [Fact]
@@ -326,16 +308,16 @@ public sealed class RenderingFlowTests(PostgresServer server) : IAsyncLifetime
         string[] users = [.. Enumerable.Range(0, 30).Select(i => $"user_{i}")];
         foreach (var user in users)
         {
-            await _service.AddUserAsync(user);
-            await _service.QueueAsync(user, Data);
+            await Service.AddUserAsync(user);
+            await Service.QueueAsync(user, Data);
         }
 
         await Db.QueueAsync("ann");
-        var instance = _service.NewInstance();
+        var instance = Service.NewInstance();
 
         (await instance.DispatchAsync()).Delivered.ShouldBe(1, "ann's");
         (await Db.SingleAsync<int>("SELECT count(*)::int FROM message_queue WHERE render_claim IS NOT NULL")).ShouldBe(4, "one for each hand");
-        await _service.WorkUntilNothingWaitsAsync();
+        await Service.WorkUntilNothingWaitsAsync();
         (await Db.SingleAsync<int>("SELECT count(*)::int FROM messages")).ShouldBe(31);
     }
 
@@ -346,7 +328,7 @@ public sealed class RenderingFlowTests(PostgresServer server) : IAsyncLifetime
         var texts = new Queue<string>(["First.", "Third."]);
         Model.Answer = _ => ModelAnswer.Sms(texts.Dequeue());
 
-        await _service.DispatchAndRenderAsync();
+        await Service.DispatchAndRenderAsync();
 
         (await Db.QueryAsync<string>("SELECT content FROM messages ORDER BY created_at, id")).ShouldBe(["First.", "Shall I book the boat for you?", "Third."]);
         Model.Requests.Count.ShouldBe(2);
@@ -356,10 +338,10 @@ public sealed class RenderingFlowTests(PostgresServer server) : IAsyncLifetime
     public async Task A_stale_message_takes_the_rest_of_its_sequence_with_it()
     {
         await Db.ScheduleAsync(Some.Request("ann") with { MessageData = Offer, Following = [Offer], RequiresFreshContext = true, Lane = Lane.High });
-        await _service.WritesAsync("ann", "I have booked it myself");
+        await Service.WritesAsync("ann", "I have booked it myself");
         Model.Answer = _ => ModelAnswer.Verdict("STALE", "The boat is booked.", "");
 
-        await _service.DispatchAndRenderAsync();
+        await Service.DispatchAndRenderAsync();
 
         (await Db.QueryAsync<string>("SELECT status FROM message_queue ORDER BY status")).ShouldBe(["cancelled", "superseded"]);
         (await Db.SingleAsync<int>("SELECT count(*)::int FROM messages WHERE direction = 'outbound'")).ShouldBe(0);
@@ -368,7 +350,7 @@ public sealed class RenderingFlowTests(PostgresServer server) : IAsyncLifetime
     [Fact]
     public async Task An_urgent_message_that_the_model_must_see_is_answered_as_queued_and_goes_when_it_is_ready()
     {
-        var instance = _service.NewInstance();
+        var instance = Service.NewInstance();
         var scheduler = Db.NewScheduler(instance.Dispatcher);
         var request = Some.Request("ann") with { MessageData = Data, HasContent = false, Lane = Lane.Urgent };
 

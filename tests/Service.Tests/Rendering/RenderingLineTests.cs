@@ -6,26 +6,8 @@ using Orchestrator.Service.Postgres;
 namespace Orchestrator.Service.Tests.Rendering;
 
 /// <summary>Whose message the model is asked about next.</summary>
-public sealed class RenderingLineTests(PostgresServer server) : IAsyncLifetime
+public sealed class RenderingLineTests(PostgresServer server) : RenderingTests(server)
 {
-    private const string Offer = """{"content": "Shall I book the boat for you?"}""";
-
-    private const string Data = """{"event": "intro_accepted", "by": "Priya"}""";
-
-    private RenderingService _service = null!;
-
-    private TestDatabase Db => _service.Db;
-
-    private FakeModel Model => _service.Model;
-
-    public async ValueTask InitializeAsync()
-    {
-        _service = await RenderingService.CreateAsync(server);
-        await _service.AddUserAsync("ann");
-    }
-
-    public ValueTask DisposeAsync() => _service.DisposeAsync();
-
     private Task<IReadOnlyList<(string User, int Leases)>> LeasesAsync() => Db.QueryAsync<(string, int)>(
         "SELECT user_id, count(render_claim)::int FROM message_queue WHERE status = 'queued' GROUP BY 1 ORDER BY 1");
 
@@ -34,9 +16,9 @@ public sealed class RenderingLineTests(PostgresServer server) : IAsyncLifetime
         string[] users = [.. Enumerable.Range(10, size).Select(n => $"user_{n}")];
         foreach (var user in users)
         {
-            await _service.AddUserAsync(user);
+            await Service.AddUserAsync(user);
             Db.Now += Duration.FromMilliseconds(1);
-            await _service.QueueAsync(user, $$"""{"event": "{{user}}"}""");
+            await Service.QueueAsync(user, $$"""{"event": "{{user}}"}""");
         }
 
         return users;
@@ -47,8 +29,8 @@ public sealed class RenderingLineTests(PostgresServer server) : IAsyncLifetime
     [Fact]
     public async Task One_users_burst_of_requests_takes_one_hand()
     {
-        await _service.AddUserAsync("bob");
-        var scheduler = Db.NewScheduler(_service.NewInstance().Dispatcher);
+        await Service.AddUserAsync("bob");
+        var scheduler = Db.NewScheduler(Service.NewInstance().Dispatcher);
         foreach (var user in (string[])[.. Enumerable.Repeat("ann", 10), "bob"])
         {
             await scheduler.ScheduleAsync(
@@ -61,11 +43,11 @@ public sealed class RenderingLineTests(PostgresServer server) : IAsyncLifetime
     [Fact]
     public async Task A_message_that_the_model_is_at_has_its_users_slot_and_only_what_goes_before_it_goes()
     {
-        var leased = await _service.QueueAsync("ann", Data, lane: Lane.Medium);
-        var instance = _service.NewInstance();
+        var leased = await Service.QueueAsync("ann", Data, lane: Lane.Medium);
+        var instance = Service.NewInstance();
         await instance.DispatchAsync();
         Db.Now += Duration.FromMilliseconds(1);
-        var behind = await _service.QueueAsync("ann", Data, lane: Lane.Medium);
+        var behind = await Service.QueueAsync("ann", Data, lane: Lane.Medium);
         await instance.DispatchAsync();
         (await Db.SingleAsync<string>("SELECT reason FROM message_queue WHERE id = @behind", new { behind })).ShouldBe("cooldown");
         (await LeasesAsync()).ShouldBe([("ann", 1)]);
@@ -74,7 +56,7 @@ public sealed class RenderingLineTests(PostgresServer server) : IAsyncLifetime
         await instance.DispatchAsync();
 
         (await Db.StatusOfAsync(before)).ShouldBe("sent");
-        await _service.WorkUntilNothingWaitsAsync();
+        await Service.WorkUntilNothingWaitsAsync();
         (await Db.QueryAsync<Guid>("SELECT id FROM messages ORDER BY created_at")).ShouldBe([before, leased, behind]);
     }
 
@@ -83,7 +65,7 @@ public sealed class RenderingLineTests(PostgresServer server) : IAsyncLifetime
     {
         var users = await QueueACrowdAsync(20);
 
-        await _service.DispatchAndRenderAsync();
+        await Service.DispatchAndRenderAsync();
 
         Model.Requests.Select(EventOf).ShouldBe(users);
         (await Db.SingleAsync<int>("SELECT count(*)::int FROM messages")).ShouldBe(20);
@@ -93,9 +75,9 @@ public sealed class RenderingLineTests(PostgresServer server) : IAsyncLifetime
     public async Task Of_those_in_line_the_best_lane_goes_first()
     {
         await QueueACrowdAsync(8);
-        var instance = _service.NewInstance();
+        var instance = Service.NewInstance();
         await instance.DispatchAsync();
-        var urgent = await _service.QueueAsync("ann", """{"event": "user_99"}""", lane: Lane.Urgent);
+        var urgent = await Service.QueueAsync("ann", """{"event": "user_99"}""", lane: Lane.Urgent);
         await instance.DispatchAsync();
 
         await instance.RenderAllAsync();
@@ -108,10 +90,10 @@ public sealed class RenderingLineTests(PostgresServer server) : IAsyncLifetime
     public async Task Who_stands_in_line_is_taken_by_another_instance_at_its_next_dispatch()
     {
         await QueueACrowdAsync(6);
-        await _service.NewInstance().DispatchAsync();
+        await Service.NewInstance().DispatchAsync();
         (await Db.SingleAsync<int>("SELECT count(render_claim)::int FROM message_queue")).ShouldBe(4);
 
-        await _service.NewInstance().DispatchAsync();
+        await Service.NewInstance().DispatchAsync();
 
         (await Db.SingleAsync<int>("SELECT count(render_claim)::int FROM message_queue")).ShouldBe(6);
     }
@@ -120,14 +102,14 @@ public sealed class RenderingLineTests(PostgresServer server) : IAsyncLifetime
     public async Task Who_stands_in_line_leaves_it_for_the_first_slot_where_a_rule_has_come_between()
     {
         await QueueACrowdAsync(4);
-        var busy = _service.NewInstance();
+        var busy = Service.NewInstance();
         await busy.DispatchAsync();
-        var id = await _service.QueueAsync("ann", Data);
+        var id = await Service.QueueAsync("ann", Data);
         await busy.DispatchAsync();
         await Db.ExecuteAsync(
             "INSERT INTO user_message_budget (user_id, date, last_message_at) VALUES ('ann', '2025-10-15', @now)", new { now = Db.Now });
 
-        (await _service.NewInstance().DispatchAsync()).Deferred.ShouldBe(1);
+        (await Service.NewInstance().DispatchAsync()).Deferred.ShouldBe(1);
 
         (await Db.SingleAsync<string>("SELECT reason FROM message_queue WHERE id = @id", new { id })).ShouldBe("cooldown");
         (await Db.ScheduledForAsync(id)).ShouldBe(Db.Now + Duration.FromSeconds(30));
@@ -137,7 +119,7 @@ public sealed class RenderingLineTests(PostgresServer server) : IAsyncLifetime
     public async Task One_poisonous_message_in_the_line_fails_alone()
     {
         await QueueACrowdAsync(6);
-        await _service.NewInstance().DispatchAsync();
+        await Service.NewInstance().DispatchAsync();
         await Db.ExecuteAsync(
             """
             CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'not this one'; END $$;
@@ -145,7 +127,7 @@ public sealed class RenderingLineTests(PostgresServer server) : IAsyncLifetime
               WHEN (NEW.render_claim IS NOT NULL AND NEW.user_id = 'user_14') EXECUTE FUNCTION refuse();
             """);
 
-        await _service.NewInstance().DispatchAsync();
+        await Service.NewInstance().DispatchAsync();
 
         (await Db.QueryAsync<(string, string, bool)>(
             "SELECT user_id, status, render_claim IS NOT NULL FROM message_queue WHERE user_id IN ('user_14', 'user_15') ORDER BY user_id"))
@@ -163,7 +145,7 @@ public sealed class RenderingLineTests(PostgresServer server) : IAsyncLifetime
             CREATE TRIGGER note AFTER UPDATE ON message_queue FOR EACH ROW
               WHEN (NEW.render_claim IS NULL AND NEW.scheduled_for = NEW.render_until) EXECUTE FUNCTION note();
             """);
-        var instance = _service.NewInstance();
+        var instance = Service.NewInstance();
         for (var second = 0; second < 30; second += 5)
         {
             await instance.DispatchAsync();
@@ -178,9 +160,9 @@ public sealed class RenderingLineTests(PostgresServer server) : IAsyncLifetime
     public async Task Who_stands_in_line_expires_in_time()
     {
         await QueueACrowdAsync(4);
-        var instance = _service.NewInstance();
+        var instance = Service.NewInstance();
         await instance.DispatchAsync();
-        var id = await _service.QueueAsync("ann", Data);
+        var id = await Service.QueueAsync("ann", Data);
         await Db.ExecuteAsync("UPDATE message_queue SET expires_at = @then WHERE id = @id", new { id, then = Db.Now + Duration.FromSeconds(1) });
         await instance.DispatchAsync();
         (await Db.SingleAsync<string>("SELECT reason FROM message_queue WHERE id = @id", new { id })).ShouldBe("rendering");
@@ -195,7 +177,7 @@ public sealed class RenderingLineTests(PostgresServer server) : IAsyncLifetime
     public async Task Dispatches_at_the_same_moment_lease_no_more_than_there_are_hands()
     {
         await QueueACrowdAsync(20);
-        var instance = _service.NewInstance();
+        var instance = Service.NewInstance();
 
         await Task.WhenAll(Enumerable.Range(10, 20).Select(n => instance.Dispatcher.DispatchUserAsync($"user_{n}", TestContext.Current.CancellationToken)));
 
@@ -206,13 +188,13 @@ public sealed class RenderingLineTests(PostgresServer server) : IAsyncLifetime
     [Fact]
     public async Task A_lease_that_is_not_committed_keeps_no_hand()
     {
-        await _service.QueueAsync("ann", Data);
+        await Service.QueueAsync("ann", Data);
         await Db.ExecuteAsync(
             """
             CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no'; END $$;
             CREATE TRIGGER refuse BEFORE UPDATE ON message_queue FOR EACH ROW WHEN (NEW.render_claim IS NOT NULL) EXECUTE FUNCTION refuse();
             """);
-        var instance = _service.NewInstance();
+        var instance = Service.NewInstance();
 
         await instance.DispatchAsync();
 
@@ -256,7 +238,7 @@ public sealed class RenderingLineTests(PostgresServer server) : IAsyncLifetime
             CREATE TABLE statements (n int);
             CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO statements VALUES (1); RETURN NULL; END $$;
             """);
-        var instance = _service.NewInstance();
+        var instance = Service.NewInstance();
         await instance.DispatchAsync();
         await Db.ExecuteAsync("CREATE TRIGGER note AFTER UPDATE ON message_queue FOR EACH STATEMENT EXECUTE FUNCTION note()");
         Model.Answer = _ => new ModelAnswer.Hanging();
@@ -281,17 +263,17 @@ public sealed class RenderingLineTests(PostgresServer server) : IAsyncLifetime
     {
         for (var n = 0; n < 4; n++)
         {
-            await _service.AddUserAsync($"user_{n}");
-            await _service.QueueAsync($"user_{n}", Data);
+            await Service.AddUserAsync($"user_{n}");
+            await Service.QueueAsync($"user_{n}", Data);
         }
 
-        var instance = _service.NewInstance();
+        var instance = Service.NewInstance();
         await instance.DispatchAsync();
-        await _service.QueueAsync("ann", Data);
+        await Service.QueueAsync("ann", Data);
         await instance.DispatchAsync();
         Db.Now += Duration.FromSeconds(1);
         for (var n = 0; n < others; n++)
-            await _service.QueueAsync("ann", Offer);
+            await Service.QueueAsync("ann", Offer);
 
         (await instance.DispatchAsync()).Delivered.ShouldBe(1);
     }
@@ -301,13 +283,13 @@ public sealed class RenderingLineTests(PostgresServer server) : IAsyncLifetime
     {
         for (var n = 0; n < 200; n++)
         {
-            await _service.AddUserAsync($"user_{n}");
-            await _service.QueueAsync($"user_{n}", Data);
+            await Service.AddUserAsync($"user_{n}");
+            await Service.QueueAsync($"user_{n}", Data);
         }
 
-        var id = await _service.QueueAsync("ann", Offer, fresh: true);
-        await _service.WritesAsync("ann", "Hello");
-        await _service.NewInstance().DispatchAsync();
+        var id = await Service.QueueAsync("ann", Offer, fresh: true);
+        await Service.WritesAsync("ann", "Hello");
+        await Service.NewInstance().DispatchAsync();
         (await Db.SingleAsync<string>("SELECT reason FROM message_queue WHERE id = @id", new { id })).ShouldBe("rendering");
 
         Db.Settings = Db.Settings with { Model = null };
@@ -322,12 +304,12 @@ public sealed class RenderingLineTests(PostgresServer server) : IAsyncLifetime
         string[] users = [.. Enumerable.Range(10, 7).Select(n => $"user_{n}")];
         foreach (var user in users)
         {
-            await _service.AddUserAsync(user);
+            await Service.AddUserAsync(user);
             Db.Now += Duration.FromMilliseconds(1);
-            await _service.QueueAsync(user, $$"""{"event": "{{user}}"}""");
+            await Service.QueueAsync(user, $$"""{"event": "{{user}}"}""");
         }
 
-        var instance = _service.NewInstance();
+        var instance = Service.NewInstance();
         await instance.DispatchAsync();
         Db.Now += Duration.FromMilliseconds(2600);
         await instance.DispatchAsync();
@@ -339,14 +321,14 @@ public sealed class RenderingLineTests(PostgresServer server) : IAsyncLifetime
     [Fact]
     public async Task What_was_rescheduled_far_away_takes_no_present_slot()
     {
-        var id = await _service.QueueAsync("ann", Data);
-        var instance = _service.NewInstance();
+        var id = await Service.QueueAsync("ann", Data);
+        var instance = Service.NewInstance();
         await instance.DispatchAsync();
         await Db.ExecuteAsync("UPDATE message_queue SET scheduled_for = @then WHERE id = @id", new { id, then = Instant.FromUtc(2025, 12, 1, 17, 0) });
         await instance.RenderNextAsync();
         Db.Now += Duration.FromMinutes(1);
-        await _service.QueueAsync("ann", Offer);
-        await _service.QueueAsync("ann", Offer);
+        await Service.QueueAsync("ann", Offer);
+        await Service.QueueAsync("ann", Offer);
 
         (await instance.DispatchAsync()).Delivered.ShouldBe(1);
     }

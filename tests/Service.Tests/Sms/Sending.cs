@@ -74,16 +74,17 @@ public sealed class Sending : IAsyncDisposable
     {
         var before = Twilio.Accepted.Count;
         var sender = Db.NewSender(provider ?? Provider);
-        while (await ClaimAsync(sender) is { Count: > 0 } claimed)
+        while (await ClaimAsync() is { Count: > 0 } claimed)
             await Task.WhenAll(claimed.Select(sms => sender.HandleAsync(sms, TestContext.Current.CancellationToken)));
         return Twilio.Accepted.Count - before;
     }
 
-    private async Task<IReadOnlyList<ClaimedSms>> ClaimAsync(SmsSender sender)
+    private async Task<IReadOnlyList<ClaimedSms>> ClaimAsync()
     {
+        var ledger = Db.NewLedger();
         var most = Db.Settings.Sms.Concurrency;
-        var toAsk = await sender.ClaimToAskAsync(most, TestContext.Current.CancellationToken);
-        return [.. toAsk, .. await sender.ClaimToSendAsync(most - toAsk.Count, TestContext.Current.CancellationToken)];
+        var toAsk = await ledger.ClaimToAskAsync(most, TestContext.Current.CancellationToken);
+        return [.. toAsk, .. await ledger.ClaimToSendAsync(most - toAsk.Count, TestContext.Current.CancellationToken)];
     }
 
     /// <summary>Lets time pass, and instances send, until nothing waits any more.</summary>

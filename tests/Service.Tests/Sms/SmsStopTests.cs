@@ -108,7 +108,7 @@ public sealed class SmsStopTests(PostgresServer server) : IAsyncLifetime
 
         var requests = Twilio.SendRequests.Count;
         var claimed = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ =>
-            Db.NewSender(_sending.Provider).ClaimToSendAsync(10, TestContext.Current.CancellationToken)));
+            Db.NewLedger().ClaimToSendAsync(10, TestContext.Current.CancellationToken)));
 
         claimed.Sum(c => c.Count).ShouldBe(1);
         Twilio.SendRequests.Count.ShouldBe(requests);
@@ -335,7 +335,7 @@ public sealed class SmsStopTests(PostgresServer server) : IAsyncLifetime
         Twilio.Script = _ => new FakeAnswer.Hang();
         using var stopping = new CancellationTokenSource();
         var sender = Db.NewSender(_sending.Provider);
-        var claimed = await sender.ClaimToSendAsync(10, TestContext.Current.CancellationToken);
+        var claimed = await Db.NewLedger().ClaimToSendAsync(10, TestContext.Current.CancellationToken);
         claimed.Count.ShouldBe(3);
         var handled = Task.WhenAll(claimed.Select(sms => sender.HandleAsync(sms, stopping.Token)));
         await Twilio.WaitForAsync(t => t.SendRequests.Count == 3, TestContext.Current.CancellationToken);

@@ -82,7 +82,7 @@ public sealed class SmsTurnTests(PostgresServer server) : IAsyncLifetime
         var sms = await ClaimAsync();
         await using var other = await HoldAsync("SELECT FROM messages FOR UPDATE");
         var started = StartAsync(sms);
-        await WaitingAsync();
+        await Db.UntilSomebodyWaitsForALockAsync();
         Db.Now = sms.Turn.LeaseEnd;
         var taken = await ClaimAsync();
         await other.LetGoAsync();
@@ -100,7 +100,7 @@ public sealed class SmsTurnTests(PostgresServer server) : IAsyncLifetime
             "INSERT INTO sms_turns (user_id, message_id, claim, due_at) VALUES ('ann', @id, gen_random_uuid(), @dueAt)",
             new { id, dueAt = Db.Now + Duration.FromSeconds(30) });
         var claimed = Db.NewLedger().ClaimToSendAsync(10, Cancellation);
-        await WaitingAsync();
+        await Db.UntilSomebodyWaitsForALockAsync();
         await other.LetGoAsync();
 
         (await claimed).ShouldBeEmpty();
@@ -113,7 +113,7 @@ public sealed class SmsTurnTests(PostgresServer server) : IAsyncLifetime
         await using var other = await HoldAsync("SELECT FROM sms_gate FOR UPDATE");
         await other.ExecuteAsync("UPDATE sms_gate SET free_at = @freeAt", new { freeAt = Db.Now + Duration.FromSeconds(1) });
         var claimed = Db.NewLedger().ClaimToSendAsync(10, Cancellation);
-        await WaitingAsync();
+        await Db.UntilSomebodyWaitsForALockAsync();
         await other.LetGoAsync();
 
         (await claimed).ShouldBeEmpty();
@@ -252,7 +252,7 @@ public sealed class SmsTurnTests(PostgresServer server) : IAsyncLifetime
         (await _sending.ErrorOfAsync(held)).ShouldBe("quiet_hours");
         await using var lastLook = await HoldAsync("SELECT FROM messages WHERE content = 'held' FOR NO KEY UPDATE");
         var stop = Db.NewInboundMessages().ReceiveAsync(new InboundMessage("SM1", Sending.UsersNumber, "STOP", 0, null), Cancellation);
-        await WaitingAsync();
+        await Db.UntilSomebodyWaitsForALockAsync();
 
         await Task.WhenAll(stop, lastLook.ExecuteAsync("SELECT FROM sms_turns FOR NO KEY UPDATE; COMMIT"));
         (await _sending.StatusOfAsync(held)).ShouldBe("cancelled");
@@ -289,7 +289,7 @@ public sealed class SmsTurnTests(PostgresServer server) : IAsyncLifetime
         await using var report = await HoldAsync("SELECT FROM messages FOR NO KEY UPDATE");
         await report.ExecuteAsync("SELECT FROM sms_gate FOR UPDATE");
         var unknown = Db.NewLedger().RecordUnknownAsync(sms, "outcome_unknown", "No answer.", Db.Now, isNew: true, counts: true, Db.Now, Cancellation);
-        await WaitingAsync();
+        await Db.UntilSomebodyWaitsForALockAsync();
 
         await report.ExecuteAsync("SELECT FROM sms_turns FOR NO KEY UPDATE; COMMIT");
 
@@ -327,16 +327,6 @@ public sealed class SmsTurnTests(PostgresServer server) : IAsyncLifetime
         var holder = new Holder(await Db.DataSource.OpenConnectionAsync(Cancellation));
         await holder.ExecuteAsync("BEGIN; " + sql);
         return holder;
-    }
-
-    /// <summary>Returns when a statement of this database's waits for a lock.</summary>
-    private async Task WaitingAsync()
-    {
-        while (!await Db.SingleAsync<bool>(
-            "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')"))
-        {
-            await Task.Yield();
-        }
     }
 
     /// <summary>Somebody else's transaction, with the locks it holds.</summary>
