@@ -170,4 +170,10 @@ internal static partial class Log
 
     [LoggerMessage(62, LogLevel.Warning, "User {UserId} is changed, but what waits could not be dispatched at once ({Fault}); the next dispatch takes it")]
     public static partial void ChangeLeftToNextDispatch(ILogger logger, string userId, string fault);
+
+    [LoggerMessage(80, LogLevel.Information, "{Pruned} messages that left the queue long ago were deleted")]
+    public static partial void Pruned(ILogger logger, int pruned);
+
+    [LoggerMessage(81, LogLevel.Warning, "Old messages could not be deleted ({Fault}); it is tried again in a few minutes")]
+    public static partial void NotPruned(ILogger logger, string fault);
 }

@@ -14,6 +14,7 @@ using Orchestrator.Service.Rendering;
 using Orchestrator.Service.Scheduling;
 using Orchestrator.Service.Sms;
 using Orchestrator.Service.Sms.Twilio;
+using Orchestrator.Service.Upkeep;
 
 namespace Orchestrator.Service;
 
@@ -48,6 +49,8 @@ public static class ServiceRegistration
             .AddSingleton<UserStore>()
             .AddSingleton<UserReports>()
             .AddSingleton<BatchScheduler>()
+            .AddSingleton<Pruner>()
+            .AddHostedService<PrunerLoop>()
             .AddSingleton<ApiKeys>()
             .AddSingleton<RequestLimits>()
             .AddSingleton<Requests>()

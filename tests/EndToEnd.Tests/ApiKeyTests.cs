@@ -107,6 +107,7 @@ public sealed class ApiKeyTests(RunningService service) : IClassFixture<RunningS
     [InlineData("ORCHESTRATOR_API_KEYS", "a name:secret-of-mine")]
     [InlineData("ORCHESTRATOR_API_KEYS", "a:secret-of-mine, b:secret-of-mine")]
     [InlineData("Orchestrator__RequestsPerMinute", "0")]
+    [InlineData("Orchestrator__RetentionDays", "1")]
     public async Task A_wrong_setting_stops_the_start_with_one_line_that_names_it_and_no_key(string name, string value)
     {
         var (exitCode, output) = await EmbeddedHost.RunToEndAsync([.. service.Settings, (name, value)]);

@@ -47,6 +47,9 @@ public sealed record Settings
     /// <summary>How many messages one dispatch transaction takes.</summary>
     public int BatchSize { get; init; } = 1000;
 
+    /// <summary>How long messages are kept after they have left the queue, with their trail; null: for ever.</summary>
+    public Duration? Retention { get; init; } = Duration.FromDays(90);
+
     /// <summary>The model that writes and judges messages; null: there is none.</summary>
     public ModelOptions? Model { get; init; }
 
@@ -87,6 +90,14 @@ public sealed record Settings
             ProcessQueueSchedule = read.Schedule("PROCESS_QUEUE_SCHEDULE") ?? "*/30 * * * * *",
             DefaultZone = read.Zone("Orchestrator:DefaultTimeZone") ?? DateTimeZoneProviders.Tzdb["America/New_York"],
             BatchSize = read.Number("Orchestrator:BatchSize", 1, 10_000) ?? 1000,
+            // A key stands for its message until a day after that has left the queue.
+            Retention = read.Number("Orchestrator:RetentionDays", 0, 36_500) switch
+            {
+                null => new Settings().Retention,
+                0 => null,
+                1 => throw new SettingsException("Orchestrator__RetentionDays", "must be at least 2, or 0 to keep finished messages for ever"),
+                { } days => Duration.FromDays(days),
+            },
             Model = ModelOptions.Read(read),
             Sms = sms,
             Twilio = twilio,

@@ -11,6 +11,7 @@ using Orchestrator.Service.Postgres;
 using Orchestrator.Service.Rendering;
 using Orchestrator.Service.Scheduling;
 using Orchestrator.Service.Sms;
+using Orchestrator.Service.Upkeep;
 
 namespace Orchestrator.Service.Tests;
 
@@ -70,6 +71,8 @@ public sealed class TestDatabase : IAsyncDisposable
         DataSource, Clock, NewRecipients(), dispatcher ?? NewDispatcher(), NewReader(), Settings, Loggers.CreateLogger<MessageChanges>());
 
     public MessageCancellation NewCancellation() => new(DataSource, Clock, NewReader(), Signal, Loggers.CreateLogger<MessageCancellation>());
+
+    public Pruner NewPruner() => new(DataSource, Clock, Settings);
 
     /// <summary>What dispatchers tell senders by.</summary>
     public SendSignal Signal { get; } = new();
