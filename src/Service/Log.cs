@@ -176,4 +176,7 @@ internal static partial class Log
 
     [LoggerMessage(81, LogLevel.Warning, "Old messages could not be deleted ({Fault}); it is tried again in a few minutes")]
     public static partial void NotPruned(ILogger logger, string fault);
+
+    [LoggerMessage(82, LogLevel.Information, "The database is ready; statements are {How} ({Reason})")]
+    public static partial void DatabaseReady(ILogger logger, string how, string reason);
 }

@@ -30,8 +30,10 @@ public static class ServiceRegistration
         // Npgsql tells every statement, and the MCP SDK every call, at the level at which the service tells every message.
         services.AddLogging(logging => logging.AddFilter("Npgsql", LogLevel.Warning).AddFilter("ModelContextProtocol", LogLevel.Warning));
         services.TryAddSingleton(new DatabaseClock());
+        var preparation = StatementPreparation.Decide(settings.ConnectionString!, settings.PreparedStatements);
         return services
-            .AddNpgsqlDataSource(settings.ConnectionString!, source => source.UseNodaTime())
+            .AddNpgsqlDataSource(preparation.ConnectionString, source => source.UseNodaTime())
+            .AddSingleton(preparation)
             .AddSingleton(settings)
             .AddSingleton<DatabaseReadiness>()
             .AddSingleton<Migrator>()
@@ -49,6 +51,7 @@ public static class ServiceRegistration
             .AddSingleton<UserStore>()
             .AddSingleton<UserReports>()
             .AddSingleton<BatchScheduler>()
+            .AddSingleton<GroupScheduler>()
             .AddSingleton<Pruner>()
             .AddHostedService<PrunerLoop>()
             .AddSingleton<ApiKeys>()

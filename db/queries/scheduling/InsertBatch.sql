@@ -20,12 +20,12 @@ WITH asked AS (
     requires_fresh_context, can_delay, not_before, expires_at, best_at, code, @now
   FROM asked
   WHERE key IS NULL OR id IN (SELECT message_id FROM taken)
-  RETURNING id, user_id
+  RETURNING id
 ), logged AS (
   INSERT INTO agent_actions_log (agent_type, action_type, user_id, context_id, context_type, output_data, created_at)
-  SELECT 'message_orchestrator', 'message_deferred', queued.user_id, id, 'message_queue',
+  SELECT 'message_orchestrator', 'message_deferred', user_id::external_id, id, 'message_queue',
     jsonb_build_object('code', code, 'reason', sentence, 'until', scheduled_for), @now
-  FROM queued JOIN asked USING (id)
-  WHERE code IS NOT NULL
+  FROM asked
+  WHERE code IS NOT NULL AND (key IS NULL OR id IN (SELECT message_id FROM taken))
 )
 SELECT id FROM queued

@@ -39,7 +39,8 @@ internal sealed class DispatchTransaction(
 
     /// <summary>Bounds how long the transaction may hold its locks while nothing happens in it.</summary>
     /// <param name="lockTimeout">How long to wait for a lock that somebody else holds, as PostgreSQL writes it.</param>
-    public Task BoundAsync(string lockTimeout) => ExecuteAsync("BoundTransaction", new { lockTimeout });
+    public Task BoundAsync(string lockTimeout) => connection.ExecuteAsync(new CommandDefinition(
+        Sql.Batch("BoundTransaction", "PlanByIndex"), new { lockTimeout }, transaction, cancellationToken: cancellationToken));
 
     /// <summary>Waits for the user's turn. Where there is no such user, there is nothing to wait for.</summary>
     public Task LockUserAsync(string userId) => ExecuteAsync("LockUser", new { userId });

@@ -25,7 +25,7 @@ internal static class JsonBody
         ReadOnlyMemory<byte>? read;
         try
         {
-            read = request.ContentLength > mostBytes ? null : await ReadBytesAsync(request.Body, mostBytes, cancellationToken);
+            read = request.ContentLength > mostBytes ? null : await ReadBytesAsync(request, mostBytes, cancellationToken);
         }
         catch (IOException e) when (e is not BadHttpRequestException)
         {
@@ -42,9 +42,10 @@ internal static class JsonBody
         try
         {
             // A field that comes twice is a mistake of the caller's: whichever value was meant, the other would be lost.
-            using var document = JsonDocument.Parse(bytes, new JsonDocumentOptions { MaxDepth = MostDepth + wrappedIn, AllowDuplicateProperties = false });
+            // Not given back to the pool that its index of values is from: the values are read until the answer is made.
+            var document = JsonDocument.Parse(bytes, new JsonDocumentOptions { MaxDepth = MostDepth + wrappedIn, AllowDuplicateProperties = false });
             return document.RootElement.ValueKind == JsonValueKind.Object
-                ? (document.RootElement.Clone(), null)
+                ? (document.RootElement, null)
                 : (default, Problem.MalformedJson("It must be a JSON object."));
         }
         catch (JsonException e)
@@ -65,18 +66,21 @@ internal static class JsonBody
         && (!type.Charset.HasValue || type.Charset.Equals("utf-8", StringComparison.OrdinalIgnoreCase));
 
     /// <summary>The whole body; null where it is larger than taken.</summary>
-    private static async Task<ReadOnlyMemory<byte>?> ReadBytesAsync(Stream body, int mostBytes, CancellationToken cancellationToken)
+    private static async Task<ReadOnlyMemory<byte>?> ReadBytesAsync(HttpRequest request, int mostBytes, CancellationToken cancellationToken)
     {
-        using var buffer = new MemoryStream();
-        var chunk = new byte[16 * 1024];
-        while (await body.ReadAsync(chunk, cancellationToken) is > 0 and var read)
+        // A caller that says how much it sends gets one buffer of that size; it does not get more for saying more.
+        var bytes = new byte[request.ContentLength is { } length ? Math.Min(length, mostBytes) + 1 : 4096];
+        var count = 0;
+        while (await request.Body.ReadAsync(bytes.AsMemory(count), cancellationToken) is > 0 and var read)
         {
-            if (buffer.Length + read > mostBytes)
+            count += read;
+            if (count > mostBytes)
                 return null;
-            buffer.Write(chunk, 0, read);
+            if (count == bytes.Length)
+                Array.Resize(ref bytes, (int)Math.Min(bytes.Length * 2L, mostBytes + 1L));
         }
 
-        var bytes = buffer.GetBuffer().AsMemory(0, (int)buffer.Length);
-        return bytes.Span.StartsWith("\uFEFF"u8) ? bytes[3..] : bytes;
+        var body = bytes.AsMemory(0, count);
+        return body.Span.StartsWith("\uFEFF"u8) ? body[3..] : body;
     }
 }

@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using System.Text.Json;
 using NodaTime;
 using NodaTime.Text;
@@ -11,7 +12,7 @@ namespace Orchestrator.Service.Http;
 internal sealed class JsonFields
 {
     private readonly Dictionary<string, JsonElement> _unread = [];
-    private readonly SortedDictionary<string, List<string>> _faults = new(StringComparer.Ordinal);
+    private SortedDictionary<string, List<string>>? _faults;
 
     public JsonFields(JsonElement body)
     {
@@ -30,11 +31,12 @@ internal sealed class JsonFields
         foreach (var name in _unread.Keys)
             Fault(name, "is not a known field");
         _unread.Clear();
-        return _faults.ToDictionary(f => f.Key, f => f.Value.ToArray());
+        return _faults?.ToDictionary(f => f.Key, f => f.Value.ToArray()) ?? (IReadOnlyDictionary<string, string[]>)FrozenDictionary<string, string[]>.Empty;
     }
 
     public void Fault(string field, string fault)
     {
+        _faults ??= new(StringComparer.Ordinal);
         if (!_faults.TryGetValue(field, out var faults))
             _faults.Add(field, faults = []);
         faults.Add(fault);

@@ -4,7 +4,7 @@ using Orchestrator.Service.Scheduling;
 namespace Orchestrator.Service.Http;
 
 /// <summary><c>POST /schedule-message</c> and <c>POST /schedule-messages</c>.</summary>
-public sealed class SchedulingEndpoint(Requests requests, Scheduler scheduler, BatchScheduler batchScheduler)
+public sealed class SchedulingEndpoint(Requests requests, GroupScheduler scheduler, BatchScheduler batchScheduler)
 {
     /// <summary>The largest body with many messages, in bytes: 4 MiB.</summary>
     private const int MostBytesOfMany = 4 * 1024 * 1024;

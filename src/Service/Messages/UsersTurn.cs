@@ -36,7 +36,7 @@ internal sealed class UsersTurn : IAsyncDisposable
 
             var transaction = await connection.BeginTransactionAsync(cancellationToken);
             await connection.ExecuteAsync(new CommandDefinition(
-                Sql.Batch("BoundTransaction", "LockUser"), new { lockTimeout = "5s", userId }, transaction, cancellationToken: cancellationToken));
+                Sql.Batch("BoundTransaction", "PlanByIndex", "LockUser"), new { lockTimeout = "5s", userId }, transaction, cancellationToken: cancellationToken));
             return new UsersTurn(connection, transaction, userId, cancellationToken);
         }
         catch

@@ -23,7 +23,7 @@ internal sealed class RenderTransaction(
     public async Task<bool> BeginAsync(DatabaseClock clock)
     {
         // Whoever changes several messages of a user holds the user first.
-        await ExecuteAsync(Sql.Batch("BoundTransaction", "LockUser"), new { lockTimeout = "5s", userId = job.UserId });
+        await ExecuteAsync(Sql.Batch("BoundTransaction", "PlanByIndex", "LockUser"), new { lockTimeout = "5s", userId = job.UserId });
         _now = (await clock.ReadAsync(connection, cancellationToken)).Now;
         _held = (await QueryAsync<HeldMessage>("LockRenders", new { ids = job.Ids, job.Claim })).ToDictionary(m => m.Id);
         return _held.Count > 0;

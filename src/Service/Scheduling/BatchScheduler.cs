@@ -22,6 +22,9 @@ public sealed class BatchScheduler(
     /// <summary>How many users' single messages are scheduled at once, so that one request does not take all connections.</summary>
     private const int MostAtOnce = 4;
 
+    /// <summary>Whether the message bears on others, or is to be dispatched at once, and is therefore stored by itself.</summary>
+    internal static bool GoesSingly(ScheduleRequest request) => request.Lane == Lane.Urgent || Admission.TakesTurn(request);
+
     /// <summary>Queues the messages: each as if it came alone, after those before it.</summary>
     /// <param name="items">The messages.</param>
     /// <param name="dryRun">Whether to answer the same and store nothing.</param>
@@ -74,7 +77,7 @@ public sealed class BatchScheduler(
 
         List<Entry> WayOf(ScheduleRequest request, string? key) =>
             key is not null && !run.DryRun && !keys.Add(key) ? run.Repeated
-            : request.Lane == Lane.Urgent || Admission.TakesTurn(request) ? run.Single
+            : GoesSingly(request) ? run.Single
             : run.Ordinary;
     }
 
@@ -147,14 +150,13 @@ public sealed class BatchScheduler(
     /// <summary>Stores the messages and takes their keys. Those whose key somebody was quicker to take are left to be scheduled singly.</summary>
     private async Task InsertAsync(NpgsqlConnection connection, List<Planned> planned, Run run)
     {
-        var scheduledBy = planned[0].Entry.Request.ScheduledBy;
         var stored = (await connection.QueryAsync<Guid>(new CommandDefinition(
-            scheduledBy is null ? Sql.Query("InsertBatch") : Sql.Batch("InsertBatch", "LogQueued"),
+            planned.Exists(p => p.Entry.Request.ScheduledBy is not null) ? Sql.Batch("InsertBatch", "LogQueued") : Sql.Query("InsertBatch"),
             new
             {
                 now = planned[0].Context.Now,
-                scheduledBy,
                 ids = Column(p => p.Plan.Ids[0]),
+                scheduledBys = Column(p => p.Entry.Request.ScheduledBy),
                 userIds = Column(p => p.Entry.Request.UserId),
                 agentIds = Column(p => p.Entry.Request.AgentId),
                 messages = Column(p => p.Entry.Request.MessageData),

@@ -101,7 +101,7 @@ public sealed class Scheduler(
     {
         var transaction = await connection.BeginTransactionAsync(cancellationToken);
         await connection.ExecuteAsync(new CommandDefinition(
-            Sql.Batch("BoundTransaction", "LockUser"), new { lockTimeout = "5s", userId }, transaction, cancellationToken: cancellationToken));
+            Sql.Batch("BoundTransaction", "PlanByIndex", "LockUser"), new { lockTimeout = "5s", userId }, transaction, cancellationToken: cancellationToken));
         return transaction;
     }
 
@@ -138,7 +138,7 @@ public sealed class Scheduler(
                 sequenceKey = request.Sequence?.Id,
                 positions = plan.Ids.Select((_, index) => plan.SequenceId is null ? (int?)null : request.Sequence?.Position ?? index + 1).ToArray(),
                 sequenceTotal = total,
-                scheduledBy = request.ScheduledBy,
+                scheduledBys = plan.Ids.Select(_ => request.ScheduledBy).ToArray(),
                 key,
                 requestHash = hash,
                 // An urgent message's answer is final after its dispatch. Where that is never heard of, this one stands.

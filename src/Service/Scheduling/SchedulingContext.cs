@@ -81,9 +81,9 @@ internal sealed record SchedulingContext
             agentId = sequence?.AgentId,
             sequenceKey = sequence?.Sequence!.Id,
         };
-        // Each statement is planned anew, which for one request costs more than running it: only what is called for is asked.
+        // Where statements are not prepared, planning one costs more than running it for one request: only what is called for is asked.
         var anyFinds = asked.Any(a => a.Request.ConversationId is null);
-        List<string> statements = ["ReadClock", "LoadUsers", "LoadBudgets", "LoadWaitingMessages"];
+        List<string> statements = ["PlanByIndex", "ReadClock", "LoadUsers", "LoadBudgets", "LoadWaitingMessages"];
         if (parameters.conversationIds.Length > 0)
             statements.Add("CheckConversations");
         if (anyFinds)
@@ -107,6 +107,7 @@ internal sealed record SchedulingContext
         await using (var results = await connection.QueryMultipleAsync(
             new CommandDefinition(Sql.Batch(statements), parameters, cancellationToken: cancellationToken)))
         {
+            await results.ReadSingleAsync();
             now = clock.Of(await results.ReadSingleAsync<Instant>());
             users = (await results.ReadAsync<UserRow>()).ToDictionary(user => user.UserId);
             budgets = (await results.ReadAsync<BudgetRow>()).ToLookup(budget => budget.UserId);

@@ -28,7 +28,7 @@ public sealed class Pruner(NpgsqlDataSource database, DatabaseClock clock, Setti
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
         await connection.ExecuteAsync(new CommandDefinition(
-            Sql.Query("BoundTransaction"), new { lockTimeout = "1s" }, transaction, cancellationToken: cancellationToken));
+            Sql.Batch("BoundTransaction", "PlanByIndex"), new { lockTimeout = "1s" }, transaction, cancellationToken: cancellationToken));
         var before = (await clock.ReadAsync(connection, cancellationToken)).Now - retention;
         var pruned = await connection.QuerySingleAsync<int>(new CommandDefinition(
             Sql.Query("PruneMessages"), new { before, firstDay = before.InUtc().Date, limit = StepSize }, transaction, cancellationToken: cancellationToken));

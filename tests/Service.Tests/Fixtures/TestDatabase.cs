@@ -52,6 +52,8 @@ public sealed class TestDatabase : IAsyncDisposable
     public BatchScheduler NewBatchScheduler() => new(
         DataSource, Clock, new IdFormat(), NewRecipients(), NewScheduler(), Settings, Loggers.CreateLogger<BatchScheduler>());
 
+    public GroupScheduler NewGroupScheduler() => new(NewScheduler(), NewBatchScheduler());
+
     /// <summary>Another instance's sender.</summary>
     internal SmsSender NewSender(ISmsProvider provider) => new(
         NewLedger(), provider, new SmsInquiry(provider, NewLedger()), NewReports(), NewOptOuts(), Settings, Loggers.CreateLogger<SmsSender>());
@@ -128,11 +130,11 @@ public sealed class TestDatabase : IAsyncDisposable
     public async Task<Guid> ScheduledIdAsync(ScheduleRequest request) => System.Text.Json.JsonDocument.Parse(
         (await ScheduleAsync(request)).ShouldBeOfType<ScheduleOutcome.Answered>().Json).RootElement.GetProperty("messageId").GetGuid();
 
-    /// <summary>Returns when a transaction of this database waits for another.</summary>
-    public async Task UntilSomebodyWaitsForALockAsync()
+    /// <summary>Returns when so many transactions of this database wait for another.</summary>
+    public async Task UntilSomebodyWaitsForALockAsync(int transactions = 1)
     {
         const string Waiting = "SELECT count(*)::int FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
-        while (await SingleAsync<int>(Waiting) == 0)
+        while (await SingleAsync<int>(Waiting) < transactions)
             await Task.Yield();
     }
 

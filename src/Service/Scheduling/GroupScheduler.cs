@@ -1,0 +1,93 @@
+using System.Collections.Concurrent;
+
+namespace Orchestrator.Service.Scheduling;
+
+/// <summary>
+/// Queues single messages, together with whatever else comes in meanwhile: what arrives while a group is being stored makes the next one,
+/// which takes its few round trips and one commit for all. A message that comes alone is stored alone, at once. Each caller is answered
+/// after the commit of its own message.
+/// </summary>
+public sealed class GroupScheduler(Scheduler scheduler, BatchScheduler batchScheduler)
+{
+    /// <summary>How many groups are stored at once: while one is in the database, another is being planned.</summary>
+    private const int MostWriters = 2;
+
+    private readonly ConcurrentQueue<Member> _waiting = new();
+    private int _writers;
+
+    /// <summary>Queues the message, or the messages of one request.</summary>
+    /// <param name="request">The checked request.</param>
+    /// <param name="key">The <c>Idempotency-Key</c>; null: none.</param>
+    /// <param name="dryRun">Whether to answer the same and store nothing.</param>
+    /// <param name="cancellationToken">Ends the wait; the message may be stored all the same.</param>
+    /// <exception cref="Npgsql.NpgsqlException">The database is out of reach; nothing is stored, or the answer was lost on its way.</exception>
+    public Task<ScheduleOutcome> ScheduleAsync(ScheduleRequest request, string? key, bool dryRun, CancellationToken cancellationToken) =>
+        dryRun || BatchScheduler.GoesSingly(request)
+            ? scheduler.ScheduleAsync(request, key, dryRun, cancellationToken)
+            : JoinAsync(new BatchItem(request, key), cancellationToken);
+
+    private Task<ScheduleOutcome> JoinAsync(BatchItem item, CancellationToken cancellationToken)
+    {
+        var member = new Member(item);
+        _waiting.Enqueue(member);
+        if (TryTakePen())
+            _ = Task.Run(WriteAsync, CancellationToken.None);
+        return member.Outcome.Task.WaitAsync(cancellationToken);
+    }
+
+    /// <summary>Stores group after group until nobody is waiting.</summary>
+    private async Task WriteAsync()
+    {
+        do
+        {
+            while (NextGroup() is { Count: > 0 } group)
+                await StoreAsync(group);
+            Interlocked.Decrement(ref _writers);
+            // Who came after the last look, and found all pens taken, relies on this one.
+        }
+        while (!_waiting.IsEmpty && TryTakePen());
+    }
+
+    private async Task StoreAsync(List<Member> group)
+    {
+        try
+        {
+            // Not ended by one caller's leaving: the others are still there.
+            var outcomes = await batchScheduler.ScheduleAsync(group.ConvertAll(member => member.Item), dryRun: false, CancellationToken.None);
+            for (var i = 0; i < group.Count; i++)
+                group[i].Outcome.SetResult(outcomes[i]);
+        }
+        catch (Exception e)
+        {
+            foreach (var member in group)
+                member.Outcome.TrySetException(e);
+        }
+    }
+
+    private List<Member> NextGroup()
+    {
+        var group = new List<Member>();
+        while (group.Count < BatchRequestReader.Most && _waiting.TryDequeue(out var member))
+            group.Add(member);
+        return group;
+    }
+
+    private bool TryTakePen()
+    {
+        int writers;
+        do
+        {
+            writers = Volatile.Read(ref _writers);
+            if (writers >= MostWriters)
+                return false;
+        }
+        while (Interlocked.CompareExchange(ref _writers, writers + 1, writers) != writers);
+        return true;
+    }
+
+    /// <summary>A message whose caller waits.</summary>
+    private sealed record Member(BatchItem Item)
+    {
+        public TaskCompletionSource<ScheduleOutcome> Outcome { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    }
+}
