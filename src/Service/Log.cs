@@ -179,4 +179,7 @@ internal static partial class Log
 
     [LoggerMessage(82, LogLevel.Information, "The database is ready; statements are {How} ({Reason})")]
     public static partial void DatabaseReady(ILogger logger, string how, string reason);
+
+    [LoggerMessage(83, LogLevel.Warning, "What became due could not be dispatched ({Fault}); the next tick takes it")]
+    public static partial void WakeFailed(ILogger logger, string fault);
 }

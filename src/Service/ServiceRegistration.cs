@@ -42,7 +42,9 @@ public static class ServiceRegistration
             .AddSingleton<Recipients>()
             .AddSingleton<SendSignal>()
             .AddSingleton(services => new RenderBacklog(settings.Model, services.GetService<ModelBreaker>()))
+            .AddSingleton<QueueAlarm>()
             .AddSingleton<Dispatcher>()
+            .AddWakeLoop(settings)
             .AddSingleton<QueueTick>()
             .AddSingleton<Scheduler>()
             .AddSingleton<MessageReader>()
@@ -67,6 +69,9 @@ public static class ServiceRegistration
             .AddRendering(settings)
             .AddSms(settings);
     }
+
+    private static IServiceCollection AddWakeLoop(this IServiceCollection services, Settings settings) =>
+        settings.WakesBetweenTicks ? services.AddHostedService<WakeLoop>() : services;
 
     private static IServiceCollection AddRendering(this IServiceCollection services, Settings settings) => settings.Model is null ? services : services
         .AddLanguageModel(settings.Model)

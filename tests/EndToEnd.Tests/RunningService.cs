@@ -24,6 +24,7 @@ public sealed class RunningService : IAsyncLifetime
         ("Orchestrator__QuietHoursEnd", "00:00"),
         // Only what a test asks for is dispatched.
         ("PROCESS_QUEUE_SCHEDULE", "0 0 0 1 1 *"),
+        ("Orchestrator__WakeBetweenTicks", "false"),
         ("SMS_DELIVERY", "external"),
     ];
 

@@ -17,21 +17,32 @@ internal sealed class HttpLoad(IPEndPoint endpoint, Func<byte[]> request)
     /// <summary>Sends for the given time.</summary>
     /// <returns>The milliseconds that each request took.</returns>
     /// <exception cref="InvalidOperationException">An answer was not 200.</exception>
-    public async Task<IReadOnlyList<double>> RunAsync(int connections, TimeSpan time)
+    public Task<IReadOnlyList<double>> RunAsync(int connections, TimeSpan time)
     {
         var until = Stopwatch.GetTimestamp() + (long)(time.TotalSeconds * Stopwatch.Frequency);
-        var ofConnections = await Task.WhenAll(Enumerable.Range(0, connections).Select(_ => Task.Run(() => RunConnectionAsync(until))));
+        return RunAsync(connections, _ => Stopwatch.GetTimestamp() < until);
+    }
+
+    /// <summary>Sends one request over each connection.</summary>
+    /// <returns>The milliseconds that each request took.</returns>
+    /// <exception cref="InvalidOperationException">An answer was not 200.</exception>
+    public Task<IReadOnlyList<double>> RunOnceAsync(int connections) => RunAsync(connections, sent => sent == 0);
+
+    private async Task<IReadOnlyList<double>> RunAsync(int connections, Func<int, bool> more)
+    {
+        var ofConnections = await Task.WhenAll(Enumerable.Range(0, connections).Select(_ => Task.Run(() => RunConnectionAsync(more))));
         return [.. ofConnections.SelectMany(times => times)];
     }
 
-    private async Task<List<double>> RunConnectionAsync(long until)
+    private async Task<List<double>> RunConnectionAsync(Func<int, bool> more)
     {
         using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         await socket.ConnectAsync(endpoint);
         var buffer = new byte[16 * 1024];
         var times = new List<double>();
-        while (Stopwatch.GetTimestamp() is var sent && sent < until)
+        while (more(times.Count))
         {
+            var sent = Stopwatch.GetTimestamp();
             await socket.SendAsync(request());
             var length = 0;
             while (!IsWhole(buffer.AsSpan(0, length)))

@@ -1,7 +1,7 @@
 using System.Diagnostics;
-using System.Text;
 using Dapper;
 using Orchestrator.Bench.Measuring;
+using Orchestrator.Bench.Report;
 using Orchestrator.Bench.Workload;
 
 namespace Orchestrator.Bench.Parts;
@@ -15,31 +15,49 @@ internal static class Enqueue
     private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan Time = TimeSpan.FromSeconds(5);
 
-    public static async Task<IReadOnlyList<Figure>> RunAsync(Server server, Options options)
+    public static async Task<PartResult> RunAsync(Stage stage)
     {
-        List<double> floors = [], rates = [], slowest = [];
-        for (var run = 0; run < options.Runs; run++)
+        var floor = $"floor: one INSERT a message, {Connections} connections, no HTTP";
+        var post = $"POST /schedule-message, {Connections} connections";
+        var slowest = $"{post}, p99";
+        var samples = new Samples();
+        for (var run = 0; run < stage.Options.Runs; run++)
         {
-            await using (var bare = await server.CreateAsync(new Load(Users, AreDue: false)))
-                floors.Add(await MeasureFloorAsync(bare));
+            await using (var bare = await stage.Server.CreateAsync(new Load(Users, AreDue: false)))
+                samples.Add(floor, "messages/s", await MeasureFloorAsync(bare));
 
-            await using var database = await server.CreateAsync(new Load(Users, AreDue: false));
-            await using var host = await ServiceHost.StartAsync(database);
-            var load = new HttpLoad(host.Endpoint, NextRequest);
-            var warming = await load.RunAsync(Connections, WarmUp);
-            var times = await load.RunAsync(Connections, Time);
-            rates.Add(times.Count / Time.TotalSeconds);
-            slowest.Add(Figure.Percentile(times, 0.99));
-
-            var stored = await database.ReadAsync<int>("SELECT count(*)::int FROM message_queue");
-            if (stored != warming.Count + times.Count)
-                throw new InvalidOperationException($"{stored} stored, {warming.Count + times.Count} answered.");
+            var times = await MeasureAsync(stage.Server);
+            samples.Add(post, "requests/s", times.Count / Time.TotalSeconds);
+            samples.Add(slowest, "ms", Figure.Percentile(times, 0.99));
+            foreach (var peer in stage.Peers.All)
+                samples.Add($"{peer.Name}, {Connections} at once", "jobs/s", await stage.Peers.EnqueueAsync(stage.Server, peer, Connections));
         }
 
-        var floor = new Figure($"floor: one INSERT a message, {Connections} connections, no HTTP", "messages/s", floors);
-        var rate = new Figure($"POST /schedule-message, {Connections} connections", "requests/s", rates);
-        return [floor, rate, Figure.Ratio("POST /schedule-message, to floor", rate, floor),
-            new Figure($"POST /schedule-message, {Connections} connections, p99", "ms", slowest)];
+        var best = Figure.Greatest("the better peer", [.. stage.Peers.All.Select(peer => samples[$"{peer.Name}, {Connections} at once"])]);
+        var ratio = best is null ? null : Figure.Ratio("POST /schedule-message, to the better peer", samples[post], best);
+        return new PartResult(
+            [.. samples.Figures, Figure.Ratio("POST /schedule-message, to floor", samples[post], samples[floor]), .. ratio is null ? Array.Empty<Figure>() : [ratio]])
+        {
+            Goals =
+            [
+                Goal.AtLeast(post, "at least 20,000 requests/s", samples[post], 20_000),
+                Goal.AtMost(slowest, "under 10 ms", samples[slowest], 10),
+                Goal.AtLeast("POST /schedule-message", "at least 9 × the better peer's single enqueue", ratio, 9),
+            ],
+        };
+    }
+
+    private static async Task<IReadOnlyList<double>> MeasureAsync(Server server)
+    {
+        await using var database = await server.CreateAsync(new Load(Users, AreDue: false));
+        await using var host = await ServiceHost.StartAsync(database);
+        var load = new HttpLoad(host.Endpoint, () => Requests.ScheduleOne(Users));
+        var warming = await load.RunAsync(Connections, WarmUp);
+        var times = await load.RunAsync(Connections, Time);
+
+        var stored = await database.ReadAsync<int>("SELECT count(*)::int FROM message_queue");
+        return stored == warming.Count + times.Count ? times
+            : throw new InvalidOperationException($"{stored} stored, {warming.Count + times.Count} answered.");
     }
 
     private static async Task<double> MeasureFloorAsync(Database database)
@@ -61,17 +79,5 @@ internal static class Enqueue
         }).ToList();
         ready.SetResult();
         return (await Task.WhenAll(writers)).Sum() / Time.TotalSeconds;
-    }
-
-    /// <summary>The request of the README's example, for any of the users.</summary>
-    private static byte[] NextRequest()
-    {
-        var user = Random.Shared.Next(1, Users + 1);
-        var body =
-            $$"""
-            {"userId":"user_{{user}}","agentId":"concierge_agent_456","messageData":{"content":"Your intro request has been matched!"},"priority":"high","canDelay":true,"requiresFreshContext":false,"conversationId":"conv_{{user}}"}
-            """;
-        return Encoding.ASCII.GetBytes(
-            $"POST /schedule-message HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nContent-Length: {body.Length}\r\n\r\n{body}");
     }
 }

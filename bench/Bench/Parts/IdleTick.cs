@@ -1,5 +1,5 @@
-using System.Diagnostics;
 using Orchestrator.Bench.Measuring;
+using Orchestrator.Bench.Report;
 using Orchestrator.Bench.Workload;
 
 namespace Orchestrator.Bench.Parts;
@@ -7,40 +7,34 @@ namespace Orchestrator.Bench.Parts;
 /// <summary>What a tick costs that finds nothing due.</summary>
 internal static class IdleTick
 {
-    private const int WarmUp = 50;
-    private const int Ticks = 300;
+    private const int Count = 300;
 
-    public static async Task<IReadOnlyList<Figure>> RunAsync(Server server, Options options)
+    public static async Task<PartResult> RunAsync(Stage stage)
     {
         const int users = 1000;
-        List<double> empty = [], waiting = [], slowest = [];
-        for (var run = 0; run < options.Runs; run++)
+        const string empty = "idle tick, empty queue";
+        var waiting = $"idle tick, {stage.Options.Waiting:#,0} waiting";
+        var samples = new Samples();
+        for (var run = 0; run < stage.Options.Runs; run++)
         {
-            empty.Add(Figure.Percentile(await MeasureAsync(server, new Load(users, AreDue: false)), 0.5));
-            var times = await MeasureAsync(server, new Load(users, AreDue: false, Waiting: options.Waiting));
-            waiting.Add(Figure.Percentile(times, 0.5));
-            slowest.Add(Figure.Percentile(times, 0.99));
+            await using (var database = await stage.Server.CreateAsync(new Load(users, AreDue: false)))
+                samples.Add(empty, "ms", Figure.Percentile(await Ticks.MeasureAsync(database, Count), 0.5));
+            await using (var database = await stage.Server.CreateAsync(new Load(users, AreDue: false, Waiting: stage.Options.Waiting)))
+            {
+                var times = await Ticks.MeasureAsync(database, Count);
+                samples.Add(waiting, "ms", Figure.Percentile(times, 0.5));
+                samples.Add($"{waiting}, p99", "ms", Figure.Percentile(times, 0.99));
+            }
         }
 
-        var without = new Figure("idle tick, empty queue", "ms", empty);
-        var with = new Figure($"idle tick, {options.Waiting:#,0} waiting", "ms", waiting);
-        return [without, with, new Figure($"idle tick, {options.Waiting:#,0} waiting, p99", "ms", slowest),
-            Figure.Ratio("idle tick, waiting to empty", with, without)];
-    }
-
-    private static async Task<IReadOnlyList<double>> MeasureAsync(Server server, Load load)
-    {
-        await using var database = await server.CreateAsync(load);
-        var dispatcher = database.NewDispatcher(Noon.StartClock());
-        var times = new List<double>();
-        for (var tick = 0; tick < WarmUp + Ticks; tick++)
+        var ratio = Figure.Ratio("idle tick, waiting to empty", samples[waiting], samples[empty]);
+        return new PartResult([.. samples.Figures, ratio])
         {
-            var started = Stopwatch.GetTimestamp();
-            await dispatcher.RunOnceAsync(CancellationToken.None);
-            if (tick >= WarmUp)
-                times.Add(Stopwatch.GetElapsedTime(started).TotalMilliseconds);
-        }
-
-        return times;
+            Goals =
+            [
+                Goal.AtMost($"tick with nothing due, {stage.Options.Waiting:#,0} waiting", "under 5 ms", samples[waiting], 5),
+                Goal.AtMost($"tick with nothing due, {stage.Options.Waiting:#,0} waiting", "within 1.2 × of the same with an empty table", ratio, 1.2),
+            ],
+        };
     }
 }

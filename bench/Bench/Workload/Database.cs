@@ -11,28 +11,34 @@ using Orchestrator.Service.Sms;
 namespace Orchestrator.Bench.Workload;
 
 /// <summary>The database of one run, and the service on top of it, with every rule on and nothing logged.</summary>
-internal sealed class Database(string connectionString, Func<Task> drop) : IAsyncDisposable
+/// <param name="copy">The database itself, disposed of with this.</param>
+internal sealed class Database(DatabaseCopy copy) : IAsyncDisposable
 {
     /// <summary>Limits that everyone has and nobody reaches.</summary>
     public Settings Settings { get; } = new()
     {
-        ConnectionString = ConnectionStrings.Parse(connectionString),
+        ConnectionString = ConnectionStrings.Parse(copy.ConnectionString),
         Rules = new DeliveryRules { HourlyLimit = 10, DailyLimit = 50 },
+        // What is measured is dispatched when a part says so.
+        WakesBetweenTicks = false,
     };
 
-    public NpgsqlDataSource Source { get; } = Connect(connectionString);
+    public string ConnectionString => copy.ConnectionString;
 
-    /// <summary>A data source that knows NodaTime's types.</summary>
+    public NpgsqlDataSource Source { get; } = Connect(copy.ConnectionString);
+
+    /// <summary>A data source as the service has it: it knows NodaTime's types, and statements are prepared.</summary>
     public static NpgsqlDataSource Connect(string connectionString)
     {
-        var builder = new NpgsqlDataSourceBuilder(ConnectionStrings.Parse(connectionString));
+        var builder = new NpgsqlDataSourceBuilder(StatementPreparation.Decide(ConnectionStrings.Parse(connectionString), configured: true).ConnectionString);
         builder.UseNodaTime();
         return builder.Build();
     }
 
     /// <summary>One more instance's dispatcher.</summary>
     public Dispatcher NewDispatcher(DatabaseClock clock) => new(
-        Source, clock, new Recipients(Settings, NullLogger<Recipients>.Instance), new RenderBacklog(null), new SendSignal(), Settings, NullLogger<Dispatcher>.Instance);
+        Source, clock, new Recipients(Settings, NullLogger<Recipients>.Instance), new RenderBacklog(null), new SendSignal(),
+        new QueueAlarm(TimeProvider.System), Settings, NullLogger<Dispatcher>.Instance);
 
     /// <summary>The first column of the first row.</summary>
     public async Task<T> ReadAsync<T>(string sql, object? parameters = null)
@@ -44,6 +50,6 @@ internal sealed class Database(string connectionString, Func<Task> drop) : IAsyn
     public async ValueTask DisposeAsync()
     {
         await Source.DisposeAsync();
-        await drop();
+        await copy.DisposeAsync();
     }
 }

@@ -1,16 +1,15 @@
 using System.Data;
 using Dapper;
 using Npgsql;
-using Orchestrator.Service.Postgres;
 
 namespace Orchestrator.Bench.Workload;
 
-/// <summary>The PostgreSQL that is measured, and in it one prepared database for each load, from which each run gets a copy.</summary>
+/// <summary>The PostgreSQL that is measured, and in it one prepared database for each content, from which each run gets a copy.</summary>
 /// <param name="connectionString">A database of the server, of a role that may create others.</param>
 internal sealed class Server(string connectionString) : IAsyncDisposable
 {
     private readonly string _prefix = $"bench_{Environment.ProcessId}";
-    private readonly Dictionary<Load, string> _prepared = [];
+    private readonly Dictionary<object, string> _prepared = [];
     private int _copies;
 
     /// <summary>Version and settings that decide how fast it is.</summary>
@@ -20,18 +19,25 @@ internal sealed class Server(string connectionString) : IAsyncDisposable
         var settings = await connection.QueryAsync<string>(
             """
             SELECT name || ' ' || current_setting(name)
-            FROM unnest(ARRAY['shared_buffers', 'max_wal_size', 'fsync', 'synchronous_commit', 'full_page_writes']) AS name
+            FROM unnest(ARRAY['shared_buffers', 'max_wal_size', 'fsync', 'synchronous_commit', 'full_page_writes', 'autovacuum']) AS name
             """);
         return $"PostgreSQL {await connection.ExecuteScalarAsync<string>("SHOW server_version")}: {string.Join(", ", settings)}";
     }
 
-    /// <summary>A database of the run's own, holding the load; dropped when disposed of.</summary>
+    /// <summary>A database of the run's own, holding the load.</summary>
     /// <param name="load">What it holds.</param>
     /// <param name="analyzed">Whether the planner knows it; if not, no statistics have ever been taken.</param>
-    public async Task<Database> CreateAsync(Load load, bool analyzed = true)
+    public async Task<Database> CreateAsync(Load load, bool analyzed = true) =>
+        new(await CopyAsync(load, connectionString => Filling.FillAsync(connectionString, load), analyzed));
+
+    /// <summary>A copy of a database that is made the first time it is asked for.</summary>
+    /// <param name="contents">What it holds; equal contents have one original.</param>
+    /// <param name="fill">Fills the empty database of a connection string.</param>
+    /// <param name="analyzed">Whether the planner knows it; if not, no statistics have ever been taken.</param>
+    public async Task<DatabaseCopy> CopyAsync(object contents, Func<string, Task> fill, bool analyzed)
     {
-        if (!_prepared.TryGetValue(load, out var template))
-            _prepared.Add(load, template = await PrepareAsync(load));
+        if (!_prepared.TryGetValue(contents, out var template))
+            _prepared.Add(contents, template = await PrepareAsync(fill));
 
         var name = $"{_prefix}_run_{++_copies}";
         await using (var admin = await OpenAsync("postgres"))
@@ -43,10 +49,11 @@ internal sealed class Server(string connectionString) : IAsyncDisposable
         if (analyzed)
         {
             await using var connection = await OpenAsync(name);
+            // Dapper takes a single word for the name of a procedure.
             await connection.ExecuteAsync("ANALYZE", commandTimeout: 600, commandType: CommandType.Text);
         }
 
-        return new Database(WithDatabase(name), () => DropAsync(name));
+        return new DatabaseCopy(WithDatabase(name), () => DropAsync(name));
     }
 
     public async ValueTask DisposeAsync()
@@ -55,32 +62,21 @@ internal sealed class Server(string connectionString) : IAsyncDisposable
             await DropAsync(name);
     }
 
-    private async Task<string> PrepareAsync(Load load)
+    private async Task<string> PrepareAsync(Func<string, Task> fill)
     {
         var name = $"{_prefix}_load_{_prepared.Count}";
         await using (var admin = await OpenAsync("postgres"))
             await admin.ExecuteAsync($"CREATE DATABASE {name}");
-
-        await using (var source = Database.Connect(WithDatabase(name)))
-            await new Migrator(source).MigrateAsync(CancellationToken.None);
-
-        await using var filling = Database.Connect(WithDatabase(name));
-        await using var connection = await filling.OpenConnectionAsync();
-        // Statistics are there when a run says so, not when a daemon comes by.
-        foreach (var table in await connection.QueryAsync<string>("SELECT tablename FROM pg_tables WHERE schemaname = 'public'"))
-            await connection.ExecuteAsync($"ALTER TABLE {table} SET (autovacuum_enabled = false)");
-
-        var noon = Noon.Start;
-        await Run("AddUsers", new { load.Users, noon });
-        if (load.AreDue)
-            await Run("AddDueMessages", new { load.Users, noon });
-        if (load.Waiting > 0)
-            await Run("AddWaitingMessages", new { load.Users, load.Waiting, noon });
-        if (load.Heavy > 0)
-            await Run("AddHeavyUser", new { messages = load.Heavy, noon });
-        return name;
-
-        Task Run(string script, object parameters) => connection.ExecuteAsync(Script.Read(script), parameters, commandTimeout: 3600);
+        try
+        {
+            await fill(WithDatabase(name));
+            return name;
+        }
+        catch
+        {
+            await DropAsync(name);
+            throw;
+        }
     }
 
     private async Task DropAsync(string name)

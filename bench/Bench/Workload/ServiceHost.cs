@@ -42,6 +42,8 @@ internal sealed class ServiceHost : IAsyncDisposable
             endpoint.CheckAsync(request, cancellationToken));
         application.MapPost("/schedule-messages", (SchedulingEndpoint endpoint, HttpRequest request, CancellationToken cancellationToken) =>
             endpoint.ScheduleManyAsync(request, cancellationToken));
+        application.MapGet("/messages", (MessagesEndpoint endpoint, HttpRequest request, CancellationToken cancellationToken) =>
+            endpoint.ListAsync(request, cancellationToken));
         await application.StartAsync();
         await application.Services.GetRequiredService<DatabaseReadiness>().WhenReadyAsync(CancellationToken.None);
         return new ServiceHost(application);

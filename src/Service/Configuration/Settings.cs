@@ -41,6 +41,9 @@ public sealed record Settings
     /// <summary>The NCRONTAB schedule (six fields, seconds first) of the dispatch.</summary>
     public string ProcessQueueSchedule { get; init; } = "*/30 * * * * *";
 
+    /// <summary>Whether what becomes due between two ticks is dispatched then, by the instance that knows of it.</summary>
+    public bool WakesBetweenTicks { get; init; } = true;
+
     /// <summary>The numbers of the delivery rules.</summary>
     public DeliveryRules Rules { get; init; } = new();
 
@@ -92,6 +95,7 @@ public sealed record Settings
             ApiKeys = ApiKey.Read(read),
             RequestsPerMinute = read.Number("Orchestrator:RequestsPerMinute", 1, 1_000_000),
             ProcessQueueSchedule = read.Schedule("PROCESS_QUEUE_SCHEDULE") ?? "*/30 * * * * *",
+            WakesBetweenTicks = read.Flag("Orchestrator:WakeBetweenTicks") ?? true,
             DefaultZone = read.Zone("Orchestrator:DefaultTimeZone") ?? DateTimeZoneProviders.Tzdb["America/New_York"],
             BatchSize = read.Number("Orchestrator:BatchSize", 1, 10_000) ?? 1000,
             // A key stands for its message until a day after that has left the queue.

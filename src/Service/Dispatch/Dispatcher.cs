@@ -19,13 +19,13 @@ namespace Orchestrator.Service.Dispatch;
 /// <param name="recipients">Reads users as the rules see them.</param>
 /// <param name="rendering">Takes what a model must see first.</param>
 /// <param name="sender">Told of what was handed over.</param>
+/// <param name="alarm">Set for what is put off.</param>
 /// <param name="settings">The rules and the size of a batch.</param>
 /// <param name="logger">Where each decision is told.</param>
 public sealed class Dispatcher(
-    NpgsqlDataSource database, DatabaseClock clock, Recipients recipients, RenderBacklog rendering, SendSignal sender, Settings settings, ILogger<Dispatcher> logger)
+    NpgsqlDataSource database, DatabaseClock clock, Recipients recipients, RenderBacklog rendering, SendSignal sender, QueueAlarm alarm, Settings settings,
+    ILogger<Dispatcher> logger)
 {
-    private static readonly Duration ShortestWait = Duration.FromSeconds(1);
-
     /// <summary>This instance's row in <c>dispatchers</c>.</summary>
     private readonly Guid _instance = Guid.CreateVersion7();
 
@@ -34,6 +34,25 @@ public sealed class Dispatcher(
     public async Task<DispatchPass> RunOnceAsync(CancellationToken cancellationToken)
     {
         Log.ProcessingQueue(logger);
+        var pass = await PassAsync(cancellationToken);
+        Tell(pass.Result);
+        return pass;
+    }
+
+    /// <summary>The same between two ticks: told of only where something was decided.</summary>
+    /// <exception cref="NpgsqlException">The database went out of reach; what was decided before stays decided.</exception>
+    public async Task<DispatchPass> WakeAsync(CancellationToken cancellationToken)
+    {
+        var pass = await PassAsync(cancellationToken);
+        if (pass.Result.Decided > 0)
+            Tell(pass.Result);
+        return pass;
+    }
+
+    private void Tell(DispatchResult result) => Log.QueueProcessed(logger, result.Delivered, result.Deferred, result.Expired, result.Failed);
+
+    private async Task<DispatchPass> PassAsync(CancellationToken cancellationToken)
+    {
         // What stands in line before the model was due before everything that is due now.
         var pass = await TryDispatchLineAsync(cancellationToken);
         var sweep = new QueueSweep();
@@ -43,8 +62,7 @@ public sealed class Dispatcher(
 
         // Rows of messages that other programs have written wait for no dispatch, and nobody else tells of them.
         sender.Set();
-        var result = pass.Result;
-        Log.QueueProcessed(logger, result.Delivered, result.Deferred, result.Expired, result.Failed);
+        await SetAlarmAsync(pass.At, cancellationToken);
         return pass;
     }
 
@@ -119,18 +137,19 @@ public sealed class Dispatcher(
     }
 
     /// <summary>
-    /// How long until the next message becomes due; null where none waits. What was due already and was not taken is in somebody else's
+    /// Sets the alarm for the next message that becomes due after a pass. What was due already and was not taken is in somebody else's
     /// hands, or cannot be helped before the next tick.
     /// </summary>
-    /// <param name="after">The time of the last pass.</param>
-    /// <param name="cancellationToken">Ends the wait for the database.</param>
-    /// <exception cref="NpgsqlException">The database went out of reach.</exception>
-    public async Task<Duration?> UntilNextDueAsync(Instant after, CancellationToken cancellationToken)
+    private async Task SetAlarmAsync(Instant after, CancellationToken cancellationToken)
     {
+        if (!settings.WakesBetweenTicks)
+            return;
+
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         var head = await connection.QuerySingleAsync<QueueHead>(
             new CommandDefinition(Sql.Query("ReadNextDue"), new { after }, cancellationToken: cancellationToken));
-        return head.NextDue is { } due ? Duration.Max(due - clock.Of(head.Now), ShortestWait) : null;
+        if (head.NextDue is { } due)
+            alarm.Set(due - clock.Of(head.Now));
     }
 
     private async Task<bool> IsAnybodyInLineAsync(CancellationToken cancellationToken)
@@ -173,6 +192,8 @@ public sealed class Dispatcher(
             var result = DispatchTransaction.Count(decided);
             if (result.Delivered > 0)
                 sender.Set();
+            foreach (var decision in decided.Select(d => d.Decision).OfType<Decision.Defer>())
+                alarm.Set(decision.Until - reading.Now);
             await RecordAsync(connection, result, reading.Now, cancellationToken);
             return new Batch(claimed.Count, result, batch.BusyUsers, [], reading.Now);
         }

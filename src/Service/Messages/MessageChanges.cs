@@ -14,7 +14,7 @@ namespace Orchestrator.Service.Messages;
 
 /// <summary>Changes messages that still wait, and finds their time anew by the rules that will decide it.</summary>
 public sealed class MessageChanges(
-    NpgsqlDataSource database, DatabaseClock clock, Recipients recipients, Dispatcher dispatcher, MessageReader reader, Settings settings,
+    NpgsqlDataSource database, DatabaseClock clock, Recipients recipients, Dispatcher dispatcher, MessageReader reader, QueueAlarm alarm, Settings settings,
     ILogger<MessageChanges> logger)
 {
     /// <summary>How often other hands may end messages of its sequence in the middle of a change.</summary>
@@ -115,6 +115,7 @@ public sealed class MessageChanges(
             return default;
 
         await turn.CommitAsync();
+        alarm.Set(answer.ScheduledFor - context.Now);
         return (new Change(id, turn.UserId, answer, asOne is { Lane: Lane.Urgent, CompleteBy: null }
             && (hold is null || waiting.Exists(m => m.ScheduledFor <= context.Now))), null);
 

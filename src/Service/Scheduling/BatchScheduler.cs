@@ -16,7 +16,7 @@ namespace Orchestrator.Service.Scheduling;
 /// single message.
 /// </summary>
 public sealed class BatchScheduler(
-    NpgsqlDataSource database, DatabaseClock clock, IdFormat ids, Recipients recipients, Scheduler scheduler, Settings settings,
+    NpgsqlDataSource database, DatabaseClock clock, IdFormat ids, Recipients recipients, Scheduler scheduler, QueueAlarm alarm, Settings settings,
     ILogger<BatchScheduler> logger)
 {
     /// <summary>How many users' single messages are scheduled at once, so that one request does not take all connections.</summary>
@@ -176,7 +176,7 @@ public sealed class BatchScheduler(
             },
             cancellationToken: run.CancellationToken))).ToHashSet();
 
-        foreach (var (entry, _, plan, json) in planned)
+        foreach (var (entry, context, plan, json) in planned)
         {
             if (!stored.Contains(plan.Ids[0]))
             {
@@ -185,6 +185,7 @@ public sealed class BatchScheduler(
             }
 
             run.Outcomes[entry.Index] = new ScheduleOutcome.Answered(json, Replayed: false);
+            alarm.Set(plan.Answer.ScheduledFor - context.Now);
             Log.MessageQueued(logger, plan.Ids[0], plan.Answer.ScheduledFor);
         }
 

@@ -12,7 +12,7 @@ namespace Orchestrator.Service.Scheduling;
 
 /// <summary>Queues messages: checks them against the database, predicts their time by the rules that will decide it, and stores them.</summary>
 public sealed class Scheduler(
-    NpgsqlDataSource database, DatabaseClock clock, IdFormat ids, Recipients recipients, Dispatcher dispatcher, Settings settings,
+    NpgsqlDataSource database, DatabaseClock clock, IdFormat ids, Recipients recipients, Dispatcher dispatcher, QueueAlarm alarm, Settings settings,
     ILogger<Scheduler> logger)
 {
     /// <summary>How long the dispatch of an urgent first request may take before others are given the answer kept so far.</summary>
@@ -87,6 +87,7 @@ public sealed class Scheduler(
                     Log.MessageSuperseded(logger, id, request.UserId, plan.Ids[0]);
             }
 
+            alarm.Set(plan.Answer.ScheduledFor - context.Now);
             foreach (var id in plan.Ids)
                 Log.MessageQueued(logger, id, plan.Answer.ScheduledFor);
             return (null, new Stored(context, plan));

@@ -38,10 +38,10 @@ public sealed class TestDatabase : IAsyncDisposable
     public ILoggerFactory Loggers { get; set; } = NullLoggerFactory.Instance;
 
     /// <summary>Another instance's dispatcher.</summary>
-    public Dispatcher NewDispatcher(RenderBacklog? backlog = null) => new(DataSource, Clock, NewRecipients(), backlog ?? new RenderBacklog(Settings.Model), Signal, Settings, Loggers.CreateLogger<Dispatcher>());
+    public Dispatcher NewDispatcher(RenderBacklog? backlog = null) => new(DataSource, Clock, NewRecipients(), backlog ?? new RenderBacklog(Settings.Model), Signal, Alarm, Settings, Loggers.CreateLogger<Dispatcher>());
 
     public Scheduler NewScheduler(Dispatcher? dispatcher = null) => new(
-        DataSource, Clock, new IdFormat(), NewRecipients(), dispatcher ?? NewDispatcher(), Settings, Loggers.CreateLogger<Scheduler>());
+        DataSource, Clock, new IdFormat(), NewRecipients(), dispatcher ?? NewDispatcher(), Alarm, Settings, Loggers.CreateLogger<Scheduler>());
 
     /// <summary>Another instance's way to change users.</summary>
     public UserStore NewUserStore(Dispatcher? dispatcher = null) => new(
@@ -50,7 +50,7 @@ public sealed class TestDatabase : IAsyncDisposable
     public UserReports NewUserReports() => new(DataSource, Clock, new IdFormat(), NewRecipients(), Settings);
 
     public BatchScheduler NewBatchScheduler() => new(
-        DataSource, Clock, new IdFormat(), NewRecipients(), NewScheduler(), Settings, Loggers.CreateLogger<BatchScheduler>());
+        DataSource, Clock, new IdFormat(), NewRecipients(), NewScheduler(), Alarm, Settings, Loggers.CreateLogger<BatchScheduler>());
 
     public GroupScheduler NewGroupScheduler() => new(NewScheduler(), NewBatchScheduler());
 
@@ -70,7 +70,7 @@ public sealed class TestDatabase : IAsyncDisposable
     public MessageReader NewReader() => new(DataSource, new IdFormat(), Settings);
 
     public MessageChanges NewChanges(Dispatcher? dispatcher = null) => new(
-        DataSource, Clock, NewRecipients(), dispatcher ?? NewDispatcher(), NewReader(), Settings, Loggers.CreateLogger<MessageChanges>());
+        DataSource, Clock, NewRecipients(), dispatcher ?? NewDispatcher(), NewReader(), Alarm, Settings, Loggers.CreateLogger<MessageChanges>());
 
     public MessageCancellation NewCancellation() => new(DataSource, Clock, NewReader(), Signal, Loggers.CreateLogger<MessageCancellation>());
 
@@ -78,6 +78,9 @@ public sealed class TestDatabase : IAsyncDisposable
 
     /// <summary>What dispatchers tell senders by.</summary>
     public SendSignal Signal { get; } = new();
+
+    /// <summary>What is set where something is stored or put off.</summary>
+    public QueueAlarm Alarm { get; set; } = new(TimeProvider.System);
 
     private OptOuts NewOptOuts() => new(DataSource, Clock, Loggers.CreateLogger<OptOuts>());
 
