@@ -182,4 +182,7 @@ internal static partial class Log
 
     [LoggerMessage(83, LogLevel.Warning, "What became due could not be dispatched ({Fault}); the next tick takes it")]
     public static partial void WakeFailed(ILogger logger, string fault);
+
+    [LoggerMessage(72, LogLevel.Warning, "The queue could not be measured ({Fault}); its metrics are left out")]
+    public static partial void QueueNotMeasured(ILogger logger, string fault);
 }

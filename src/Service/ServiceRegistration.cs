@@ -14,6 +14,7 @@ using Orchestrator.Service.Rendering;
 using Orchestrator.Service.Scheduling;
 using Orchestrator.Service.Sms;
 using Orchestrator.Service.Sms.Twilio;
+using Orchestrator.Service.Telemetry;
 using Orchestrator.Service.Upkeep;
 
 namespace Orchestrator.Service;
@@ -32,7 +33,12 @@ public static class ServiceRegistration
         services.TryAddSingleton(new DatabaseClock());
         var preparation = StatementPreparation.Decide(settings.ConnectionString!, settings.PreparedStatements);
         return services
-            .AddNpgsqlDataSource(preparation.ConnectionString, source => source.UseNodaTime())
+            .AddNpgsqlDataSource(preparation.ConnectionString, source =>
+            {
+                source.UseNodaTime();
+                // The pool's name in its metrics: else it is the connection string.
+                source.Name = "orchestrator";
+            })
             .AddSingleton(preparation)
             .AddSingleton(settings)
             .AddSingleton<DatabaseReadiness>()
@@ -64,8 +70,10 @@ public static class ServiceRegistration
             .AddSingleton<UserEndpoint>()
             .AddSingleton<QueueEndpoint>()
             .AddSingleton<HealthEndpoint>()
+            .AddSingleton<MetricsEndpoint>()
             .AddSingleton<ContractEndpoint>()
             .AddMcp()
+            .AddTelemetry(settings.Telemetry)
             .AddRendering(settings)
             .AddSms(settings);
     }

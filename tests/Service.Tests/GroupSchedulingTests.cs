@@ -128,6 +128,23 @@ public sealed class GroupSchedulingTests(PostgresServer server) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Each_message_keeps_the_trace_of_its_own_request()
+    {
+        await _db.AddUsersAsync("ann", "bob");
+        var scheduler = _db.NewGroupScheduler();
+        const string Trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        var held = await HoldTheQueueAsync();
+        var first = ScheduleAsync(scheduler, Some.Request("ann"));
+        await _db.UntilSomebodyWaitsForALockAsync();
+        var traced = ScheduleAsync(scheduler, Some.Request("bob") with { Traceparent = Trace });
+        await LetGoAsync(held);
+        await first;
+
+        var id = Id(await traced);
+        (await _db.QueryAsync<(Guid, string)>("SELECT message_id, traceparent FROM message_traces")).ShouldBe([(id, Trace)]);
+    }
+
+    [Fact]
     public async Task A_caller_who_leaves_takes_nobody_along()
     {
         await _db.AddUsersAsync("ann", "bob");

@@ -21,7 +21,7 @@ public sealed class MigrationTests(PostgresServer server) : IAsyncLifetime
 
         (await TablesAsync()).ShouldBe(
             [
-                "agent_actions_log", "conversations", "dispatchers", "idempotency_keys", "message_queue", "messages", "model_spending",
+                "agent_actions_log", "conversations", "dispatchers", "idempotency_keys", "message_queue", "message_traces", "messages", "model_spending",
                 "orchestrator_migrations", "sms_gate", "sms_requests", "sms_turns", "user_message_budget", "users",
             ]);
     }

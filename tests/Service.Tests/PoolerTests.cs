@@ -191,7 +191,7 @@ public sealed class PoolerTests(PostgresServer server) : IAsyncLifetime
         builder.WebHost.UseUrls("http://127.0.0.1:0");
         builder.Services
             .AddSingleton(new DatabaseClock(() => _db.Now))
-            .AddOrchestrator(_db.Settings with { ConnectionString = _pooler.ConnectionString });
+            .AddOrchestrator(_db.Settings with { ConnectionString = _pooler.ConnectionString, WakesBetweenTicks = false });
         await using var app = builder.Build();
         app.MapPost("/schedule-message", (SchedulingEndpoint endpoint, HttpRequest request, CancellationToken ct) => endpoint.ScheduleAsync(request, ct));
         app.MapPost("/process-queue", (QueueEndpoint endpoint, HttpRequest request, CancellationToken ct) => endpoint.ProcessAsync(request, ct));

@@ -5,6 +5,7 @@ using Orchestrator.Service.Postgres;
 using Orchestrator.Service.Rendering;
 using Orchestrator.Service.Sms;
 using Orchestrator.Service.Sms.Twilio;
+using Orchestrator.Service.Telemetry;
 
 namespace Orchestrator.Service.Configuration;
 
@@ -71,6 +72,9 @@ public sealed record Settings
     /// <summary>Where the world reaches this service; null: not known.</summary>
     public Uri? PublicBaseUrl { get; init; }
 
+    /// <summary>What is measured, and where it goes.</summary>
+    public TelemetrySettings Telemetry { get; init; } = new();
+
     /// <summary>The first tick of the schedule after the instant.</summary>
     public Instant NextTickAfter(Instant instant) => Instant.FromDateTimeUtc(DateTime.SpecifyKind(
         SettingsReader.ParseSchedule(ProcessQueueSchedule)!.GetNextOccurrence(instant.ToDateTimeUtc()), DateTimeKind.Utc));
@@ -111,6 +115,7 @@ public sealed record Settings
             Twilio = twilio,
             TwilioAuthToken = read.Text("TWILIO_AUTH_TOKEN"),
             PublicBaseUrl = publicBaseUrl,
+            Telemetry = TelemetrySettings.Read(read),
             Rules = defaults with
             {
                 HourlyLimit = read.Number("Orchestrator:HourlyLimit", 1, 1_000_000),

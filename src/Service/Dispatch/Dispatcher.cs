@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Dapper;
 using Microsoft.Extensions.Logging;
 using NodaTime;
@@ -7,6 +8,7 @@ using Orchestrator.Service.Configuration;
 using Orchestrator.Service.Postgres;
 using Orchestrator.Service.Rendering;
 using Orchestrator.Service.Sms;
+using Orchestrator.Service.Telemetry;
 
 namespace Orchestrator.Service.Dispatch;
 
@@ -165,6 +167,7 @@ public sealed class Dispatcher(
     {
         IReadOnlyList<ClaimedMessage> claimed = [];
         var at = Instant.MinValue;
+        var started = Stopwatch.GetTimestamp();
         Exception fault;
         try
         {
@@ -194,6 +197,7 @@ public sealed class Dispatcher(
                 sender.Set();
             foreach (var decision in decided.Select(d => d.Decision).OfType<Decision.Defer>())
                 alarm.Set(decision.Until - reading.Now);
+            await DispatchTelemetry.CommittedAsync(connection, decided, claimed.Count, started, reading.Now, logger, cancellationToken);
             await RecordAsync(connection, result, reading.Now, cancellationToken);
             return new Batch(claimed.Count, result, batch.BusyUsers, [], reading.Now);
         }
@@ -264,6 +268,7 @@ public sealed class Dispatcher(
 
             await transaction.CommitAsync(cancellationToken);
             Log.MessageFailed(logger, message.Id, message.UserId, Failure.Rejected.Code());
+            DispatchTelemetry.Count([new Decided(message, new Decision.Fail(Failure.Rejected), default)], reading.Now);
             var result = new DispatchResult(0, 0, 0, message.All.Count);
             await RecordAsync(connection, result, reading.Now, cancellationToken);
             return new Batch(1, result, [], [], reading.Now);

@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 using Orchestrator.Service.Postgres;
+using Orchestrator.Service.Telemetry;
 
 namespace Orchestrator.Service.Http;
 
@@ -24,6 +25,7 @@ public sealed class Requests(ApiKeys keys, RequestLimits limits, DatabaseReadine
     /// <summary>The same without a key, for callers who show otherwise who they are.</summary>
     public async Task<IResult> HandleOpenAsync(HttpRequest request, Func<Task<IResult>> handle)
     {
+        Tracing.Continue(request.HttpContext);
         if (!readiness.IsReady)
             return Problem.DatabaseUnavailable().ToResult();
 

@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Http;
 using Orchestrator.Service.Scheduling;
+using Orchestrator.Service.Telemetry;
 
 namespace Orchestrator.Service.Http;
 
@@ -24,7 +25,7 @@ public sealed class SchedulingEndpoint(Requests requests, GroupScheduler schedul
             if (!TryReadDryRun(request, out var dryRun))
                 return Problem.InvalidRequest("dryRun", "must be true or false").ToResult();
 
-            return await scheduler.ScheduleAsync(read with { ScheduledBy = caller.Name }, key, dryRun, cancellationToken) switch
+            return await scheduler.ScheduleAsync(read with { ScheduledBy = caller.Name, Traceparent = Tracing.Traceparent }, key, dryRun, cancellationToken) switch
             {
                 ScheduleOutcome.Answered { Replayed: true } answer => new WithHeader(Json(answer), "Idempotent-Replayed", "true"),
                 ScheduleOutcome.Answered answer => Json(answer),
@@ -48,7 +49,8 @@ public sealed class SchedulingEndpoint(Requests requests, GroupScheduler schedul
             if (!TryReadDryRun(request, out var dryRun))
                 return Problem.InvalidRequest("dryRun", "must be true or false").ToResult();
 
-            return BatchAnswer.ToResult(await batchScheduler.ScheduleAsync([.. items.Select(item => item.By(caller.Name))], dryRun, cancellationToken));
+            var traceparent = Tracing.Traceparent;
+            return BatchAnswer.ToResult(await batchScheduler.ScheduleAsync([.. items.Select(item => item.By(caller.Name, traceparent))], dryRun, cancellationToken));
         });
 
     private static IResult Json(ScheduleOutcome.Answered answer) => Results.Text(answer.Json, "application/json");

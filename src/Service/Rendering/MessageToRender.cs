@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using NodaTime;
 
 namespace Orchestrator.Service.Rendering;
@@ -19,7 +20,11 @@ internal enum ModelTask
 /// <param name="NewestInboundAt">When the newest inbound message that the occasion knows was written; the epoch where there is none.</param>
 /// <param name="Digest">Of what was read of it: tells whether it has been changed since.</param>
 /// <param name="Occasion">What the model is told.</param>
-internal sealed record MessageToRender(Guid Id, string UserId, ModelTask Asks, Instant NewestInboundAt, string Digest, Occasion Occasion);
+internal sealed record MessageToRender(Guid Id, string UserId, ModelTask Asks, Instant NewestInboundAt, string Digest, Occasion Occasion)
+{
+    /// <summary>The trace it belongs to; default: none, or nobody listens.</summary>
+    public ActivityContext Trace { get; init; }
+}
 
 /// <summary>What the model made of a message.</summary>
 internal sealed record Rendered(MessageToRender Message, Outcome Outcome);

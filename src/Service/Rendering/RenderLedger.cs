@@ -5,6 +5,7 @@ using Npgsql;
 using Orchestrator.Core;
 using Orchestrator.Service.Dispatch;
 using Orchestrator.Service.Postgres;
+using Orchestrator.Service.Telemetry;
 
 namespace Orchestrator.Service.Rendering;
 
@@ -33,6 +34,7 @@ public sealed class RenderLedger(
 
         var zone = recipients.Create(user, []).Zone;
         var news = (await connection.QueryAsync<Guid>(Command("CheckForNews", new { ids = job.Ids, now, mostVerdicts = RenderRetries.MostVerdicts }))).ToHashSet();
+        var traces = await MessageTraces.LoadAsync(connection, job.Ids, cancellationToken);
         var messages = new List<MessageToRender>();
         foreach (var row in rows)
         {
@@ -62,7 +64,8 @@ public sealed class RenderLedger(
                     .. turns.Select(t => new Turn(
                         t.Direction == "inbound" ? Speaker.Person : Speaker.Agent, t.At.InZone(zone).LocalDateTime, t.Content, t.At > row.QueuedAt)),
                 ],
-            }));
+            })
+            { Trace = traces.GetValueOrDefault(row.Id) });
         }
 
         return messages;
@@ -98,6 +101,8 @@ public sealed class RenderLedger(
     /// <summary>Logs a call, whatever became of its message.</summary>
     internal async Task LogCallAsync(MessageToRender message, Outcome outcome, ModelUsage usage, string? fault, CancellationToken cancellationToken)
     {
+        var cost = options.Prices.CostOf(usage);
+        RenderTelemetry.Count(outcome, usage, fault, cost);
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         var now = (await clock.ReadAsync(connection, cancellationToken)).Now;
         await connection.ExecuteAsync(new CommandDefinition(
@@ -111,7 +116,7 @@ public sealed class RenderLedger(
                 inputTokens = usage.Tokens is { } read ? read.Input + read.CacheRead + read.CacheWrite : (long?)null,
                 outputTokens = usage.Tokens?.Output,
                 cachedTokens = usage.Tokens?.CacheRead,
-                costUsd = options.Prices.CostOf(usage),
+                costUsd = cost,
                 latencyMs = usage.LatencyMs,
                 code = outcome.Code,
                 reason = outcome.Reason,

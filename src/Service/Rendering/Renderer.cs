@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using Orchestrator.Service.Postgres;
+using Orchestrator.Service.Telemetry;
 
 namespace Orchestrator.Service.Rendering;
 
@@ -63,9 +64,11 @@ public sealed class Renderer(RenderLedger ledger, ILanguageModel model, ModelBre
         if (breaker.IsOpen)
             return new Rendered(message, new Outcome.Paused(ModelFaults.LeftAlone, breaker.HasGivenUp));
 
+        using var span = RenderTelemetry.Begin(message);
         var (outcome, fault, usage) = message.Asks == ModelTask.Judge
             ? Read(await model.JudgeAsync(message.Occasion, cancellationToken), Judged)
             : Read(await model.WriteAsync(message.Occasion, cancellationToken), text => new Outcome.Ready("written", Reason: null, text));
+        RenderTelemetry.Answered(span, outcome, usage);
         if (usage is not null)
         {
             breaker.Note(fault?.Kind, fault?.RetryAfter?.ToTimeSpan());

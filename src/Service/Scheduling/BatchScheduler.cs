@@ -7,6 +7,7 @@ using Orchestrator.Service.Configuration;
 using Orchestrator.Service.Dispatch;
 using Orchestrator.Service.Http;
 using Orchestrator.Service.Postgres;
+using Orchestrator.Service.Telemetry;
 
 namespace Orchestrator.Service.Scheduling;
 
@@ -151,9 +152,10 @@ public sealed class BatchScheduler(
     private async Task InsertAsync(NpgsqlConnection connection, List<Planned> planned, Run run)
     {
         var stored = (await connection.QueryAsync<Guid>(new CommandDefinition(
-            planned.Exists(p => p.Entry.Request.ScheduledBy is not null) ? Sql.Batch("InsertBatch", "LogQueued") : Sql.Query("InsertBatch"),
+            MessageTraces.StatementFor("InsertBatch", planned.Select(p => p.Entry.Request)),
             new
             {
+                traceparents = Column(p => p.Entry.Request.Traceparent),
                 now = planned[0].Context.Now,
                 ids = Column(p => p.Plan.Ids[0]),
                 scheduledBys = Column(p => p.Entry.Request.ScheduledBy),
@@ -186,6 +188,7 @@ public sealed class BatchScheduler(
 
             run.Outcomes[entry.Index] = new ScheduleOutcome.Answered(json, Replayed: false);
             alarm.Set(plan.Answer.ScheduledFor - context.Now);
+            ScheduleTelemetry.Count(1, plan.Message.Lane);
             Log.MessageQueued(logger, plan.Ids[0], plan.Answer.ScheduledFor);
         }
 

@@ -31,7 +31,12 @@ public sealed class GroupScheduler(Scheduler scheduler, BatchScheduler batchSche
         var member = new Member(item);
         _waiting.Enqueue(member);
         if (TryTakePen())
-            _ = Task.Run(WriteAsync, CancellationToken.None);
+        {
+            // It writes for everybody: nothing that it does belongs to the trace of the request that happened to start it.
+            using (ExecutionContext.SuppressFlow())
+                _ = Task.Run(WriteAsync, CancellationToken.None);
+        }
+
         return member.Outcome.Task.WaitAsync(cancellationToken);
     }
 

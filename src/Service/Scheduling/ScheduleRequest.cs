@@ -49,4 +49,8 @@ public sealed record ScheduleRequest
     /// <summary>The name of the key that it came with; null: none, or one without a name. No part of what is asked for, so that a repetition may use another key.</summary>
     [JsonIgnore]
     public string? ScheduledBy { get; init; }
+
+    /// <summary>The trace that it came in, as W3C Trace Context writes it; null: none that is recorded. No part of what is asked for either.</summary>
+    [JsonIgnore]
+    public string? Traceparent { get; init; }
 }

@@ -7,6 +7,7 @@ using Orchestrator.Service.Configuration;
 using Orchestrator.Service.Dispatch;
 using Orchestrator.Service.Http;
 using Orchestrator.Service.Postgres;
+using Orchestrator.Service.Telemetry;
 
 namespace Orchestrator.Service.Scheduling;
 
@@ -88,6 +89,7 @@ public sealed class Scheduler(
             }
 
             alarm.Set(plan.Answer.ScheduledFor - context.Now);
+            ScheduleTelemetry.Queued(plan.Ids, plan.Message.Lane);
             foreach (var id in plan.Ids)
                 Log.MessageQueued(logger, id, plan.Answer.ScheduledFor);
             return (null, new Stored(context, plan));
@@ -114,7 +116,7 @@ public sealed class Scheduler(
         var total = request.Sequence?.Total ?? (request.Following is null ? null : plan.Ids.Count);
         var insert = Admission.TakesTurn(request) ? "InsertMessages" : "InsertMessage";
         var inserted = await connection.QueryAsync<Guid>(new CommandDefinition(
-            request.ScheduledBy is null ? Sql.Query(insert) : Sql.Batch(insert, "LogQueued"),
+            MessageTraces.StatementFor(insert, [request]),
             new
             {
                 id = plan.Ids[0],
@@ -140,6 +142,7 @@ public sealed class Scheduler(
                 positions = plan.Ids.Select((_, index) => plan.SequenceId is null ? (int?)null : request.Sequence?.Position ?? index + 1).ToArray(),
                 sequenceTotal = total,
                 scheduledBys = plan.Ids.Select(_ => request.ScheduledBy).ToArray(),
+                traceparents = plan.Ids.Select(_ => request.Traceparent).ToArray(),
                 key,
                 requestHash = hash,
                 // An urgent message's answer is final after its dispatch. Where that is never heard of, this one stands.

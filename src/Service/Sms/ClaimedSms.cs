@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using NodaTime;
 using Orchestrator.Core;
 
@@ -74,7 +75,11 @@ internal sealed record TurnRow
 /// <param name="Recipient">Whose it is; null: the user is gone.</param>
 /// <param name="Claim">The claim that this instance holds.</param>
 /// <param name="ClaimedAt">When, by the database's clock.</param>
-internal sealed record ClaimedSms(TurnRow Turn, Recipient? Recipient, Guid Claim, Instant ClaimedAt);
+internal sealed record ClaimedSms(TurnRow Turn, Recipient? Recipient, Guid Claim, Instant ClaimedAt)
+{
+    /// <summary>The trace of the message; default: none, or nobody listens.</summary>
+    public ActivityContext Trace { get; init; }
+}
 
 /// <summary>Why and until when a message that was not taken waits.</summary>
 /// <param name="Code">The provider's code, or a word of this service's own.</param>

@@ -6,6 +6,7 @@ using Npgsql;
 using Orchestrator.Service.Configuration;
 using Orchestrator.Service.Dispatch;
 using Orchestrator.Service.Postgres;
+using Orchestrator.Service.Telemetry;
 
 namespace Orchestrator.Service.Sms;
 
@@ -99,8 +100,10 @@ public sealed class SmsLedger(NpgsqlDataSource database, DatabaseClock clock, Re
         var turns = (await results.ReadAsync<TurnRow>()).AsList();
         var users = (await results.ReadAsync<UserRow>()).ToDictionary(u => u.UserId);
         var budgets = (await results.ReadAsync<BudgetRow>()).ToLookup(b => b.UserId);
+        var traces = await MessageTraces.LoadAsync(connection, [.. turns.Select(turn => turn.MessageId)], cancellationToken);
         return turns.ConvertAll(turn => new ClaimedSms(
-            turn, users.TryGetValue(turn.UserId, out var user) ? recipients.Create(user, [.. budgets[turn.UserId]]) : null, claim, now));
+            turn, users.TryGetValue(turn.UserId, out var user) ? recipients.Create(user, [.. budgets[turn.UserId]]) : null, claim, now)
+        { Trace = traces.GetValueOrDefault(turn.MessageId) });
     }
 
     /// <summary>How long until there is something to send or to ask about; null: nothing waits.</summary>

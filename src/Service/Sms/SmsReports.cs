@@ -6,6 +6,7 @@ using Orchestrator.Core;
 using Orchestrator.Service.Configuration;
 using Orchestrator.Service.Postgres;
 using Orchestrator.Service.Sms.Twilio;
+using Orchestrator.Service.Telemetry;
 
 namespace Orchestrator.Service.Sms;
 
@@ -56,6 +57,7 @@ public sealed class SmsReports(
             await RetryAsync(fault, until);
         else
             await RecordAsync();
+        SmsTelemetry.Reported(report, fault?.Code);
         signal.Set();
 
         async Task RetryAsync(SmsFault fault, Instant until)

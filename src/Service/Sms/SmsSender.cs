@@ -4,6 +4,7 @@ using NodaTime;
 using Orchestrator.Core;
 using Orchestrator.Service.Configuration;
 using Orchestrator.Service.Postgres;
+using Orchestrator.Service.Telemetry;
 
 namespace Orchestrator.Service.Sms;
 
@@ -110,7 +111,9 @@ public sealed class SmsSender(
             }
         });
 
+        using var request = SmsTelemetry.Begin(sms, settings.Sms.Delivery);
         var reply = await provider.SendAsync(outgoing, lastLook, cancellationToken);
+        request.Answered(reply);
         if (fault is not null)
             throw fault;
 

@@ -120,6 +120,7 @@ public sealed class ContractTests(RunningService service) : IClassFixture<Runnin
         }
 
         await SendAsync(client, "GET", "health", null, 200);
+        await SendAsync(client, "GET", "metrics", null, 200);
         await SendAsync(client, "GET", "nowhere", null, 404);
         await SendAsync(client, "DELETE", "health", null, 405);
     }
@@ -139,6 +140,8 @@ public sealed class ContractTests(RunningService service) : IClassFixture<Runnin
         using var client = ClientOf(host);
         await SendAsync(client, "GET", "health", null, 200);
         await SendAsync(client, "GET", "users/contract_bob", null, 200, ("x-functions-key", "k1"));
+        await SendAsync(client, "GET", "metrics", null, 401);
+        await SendAsync(client, "GET", "metrics", null, 200, ("x-functions-key", "k1"));
         foreach (var (method, path) in Keyed())
         {
             await SendAsync(client, method, path, "{}", 401);
@@ -152,13 +155,15 @@ public sealed class ContractTests(RunningService service) : IClassFixture<Runnin
         using var client = ClientOf(host);
         foreach (var (method, path) in Keyed().Append(("GET", "health")).Append(("POST", "twilio/status")).Append(("POST", "twilio/inbound")))
             await SendAsync(client, method, path, "{}", 503);
+        await SendAsync(client, "GET", "metrics", null, 200);
     }
 
     private async Task WebhooksAsync()
     {
         await using var twilio = await FakeTwilio.StartAsync();
-        await using var host = await StartAsync(("TWILIO_AUTH_TOKEN", twilio.AuthToken));
+        await using var host = await StartAsync(("TWILIO_AUTH_TOKEN", twilio.AuthToken), ("Orchestrator__Metrics", "false"));
         using var client = ClientOf(host);
+        await SendAsync(client, "GET", "metrics", null, 404);
         foreach (var path in (string[])["twilio/status", "twilio/inbound"])
         {
             await PostAsync(path, new() { ["MessageSid"] = "SM1", ["MessageStatus"] = "sent", ["From"] = "+15555550000", ["Body"] = "Hi" }, path.EndsWith("status", StringComparison.Ordinal) ? 204 : 200);
@@ -177,9 +182,9 @@ public sealed class ContractTests(RunningService service) : IClassFixture<Runnin
         }
     }
 
-    /// <summary>A request to each operation that asks for a key.</summary>
+    /// <summary>A request to each operation that asks for a key and counts.</summary>
     private static IEnumerable<(string Method, string Path)> Keyed() =>
-        from operation in Contract.Answers.Where(answer => answer.Status == 401).Select(answer => answer.Operation.Split(' '))
+        from operation in Contract.Answers.Where(answer => answer.Status == 429).Select(answer => answer.Operation.Split(' '))
         select (operation[0], operation[1].TrimStart('/').Replace("{id}", Nobody, StringComparison.Ordinal));
 
     private static async Task<System.Text.Json.JsonElement> SendAsync(

@@ -11,6 +11,7 @@ using Orchestrator.Service.Postgres;
 using Orchestrator.Service.Rendering;
 using Orchestrator.Service.Scheduling;
 using Orchestrator.Service.Sms;
+using Orchestrator.Service.Telemetry;
 using Orchestrator.Service.Upkeep;
 
 namespace Orchestrator.Service.Tests;
@@ -127,7 +128,7 @@ public sealed class TestDatabase : IAsyncDisposable
 
     /// <summary>Schedules as the endpoint does, and expects to be answered.</summary>
     public async Task<ScheduleOutcome> ScheduleAsync(ScheduleRequest request, string? key = null, bool dryRun = false) =>
-        await NewScheduler().ScheduleAsync(request, key, dryRun, TestContext.Current.CancellationToken);
+        await NewScheduler().ScheduleAsync(request with { Traceparent = Tracing.Traceparent }, key, dryRun, TestContext.Current.CancellationToken);
 
     /// <summary>Schedules, and expects to be told the id.</summary>
     public async Task<Guid> ScheduledIdAsync(ScheduleRequest request) => System.Text.Json.JsonDocument.Parse(

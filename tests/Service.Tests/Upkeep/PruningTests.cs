@@ -34,13 +34,13 @@ public sealed class PruningTests(PostgresServer server) : IAsyncLifetime
     {
         var id = await DeliveredAsync("ann", key: "k");
         await _db.ExecuteAsync(
-            "INSERT INTO sms_requests (message_id, attempt, account, sender, recipient, requested_at) VALUES (@id, 1, 'a', 'b', 'c', now())", new { id });
+            "INSERT INTO sms_requests (message_id, attempt, account, sender, recipient, requested_at) VALUES (@id, 1, 'a', 'b', 'c', now()); INSERT INTO message_traces VALUES (@id, repeat('x', 55))", new { id });
         _db.Now += Duration.FromDays(10) + Duration.FromSeconds(1);
 
         (await PruneAsync()).ShouldBe(1);
 
-        (await CountAsync("message_queue"), await CountAsync("agent_actions_log"), await CountAsync("idempotency_keys"), await CountAsync("sms_requests"))
-            .ShouldBe((0, 0, 0, 0));
+        (await CountAsync("message_queue"), await CountAsync("agent_actions_log"), await CountAsync("idempotency_keys"), await CountAsync("sms_requests"), await CountAsync("message_traces"))
+            .ShouldBe((0, 0, 0, 0, 0));
         (await _db.SingleAsync<Guid>("SELECT id FROM messages")).ShouldBe(id);
     }
 

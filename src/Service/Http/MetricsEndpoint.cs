@@ -1,0 +1,21 @@
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
+using Orchestrator.Service.Telemetry;
+
+namespace Orchestrator.Service.Http;
+
+/// <summary><c>GET /metrics</c>: behind the API keys, and answered while the database is out of reach too, without what only it knows.</summary>
+public sealed class MetricsEndpoint(ApiKeys keys, QueueReading queue, IServiceProvider services)
+{
+    /// <summary>200 with all metrics as they are now, 401 without a key, or 404 where they are turned off.</summary>
+    public async Task<IResult> ShowAsync(HttpRequest request, CancellationToken cancellationToken)
+    {
+        if (!keys.Admit(request))
+            return Problem.Unauthorized().ToResult();
+        if (services.GetService<Scrape>() is not { } scrape)
+            return Problem.NotFound().ToResult();
+
+        await queue.RefreshAsync(cancellationToken);
+        return Results.Text(scrape.CollectText(), PrometheusText.ContentType);
+    }
+}

@@ -1,0 +1,63 @@
+using System.Diagnostics;
+using Dapper;
+using Npgsql;
+using Orchestrator.Service.Postgres;
+using Orchestrator.Service.Scheduling;
+
+namespace Orchestrator.Service.Telemetry;
+
+/// <summary>
+/// Which trace each message belongs to. What becomes of it later, in other transactions and processes, continues that trace. They have
+/// a table of their own, which nothing writes to or reads from while nobody listens.
+/// </summary>
+internal static class MessageTraces
+{
+    private static readonly Dictionary<Guid, ActivityContext> None = [];
+
+    /// <summary>The statement that queues messages, with those that belong to it in one round trip and one transaction.</summary>
+    /// <param name="insert">The name of the statement.</param>
+    /// <param name="requests">What is asked for: with the names of keys, and the traces, that are to be kept.</param>
+    public static string StatementFor(string insert, IEnumerable<ScheduleRequest> requests)
+    {
+        var (haveNames, haveTraces) = (false, false);
+        foreach (var request in requests)
+        {
+            haveNames |= request.ScheduledBy is not null;
+            haveTraces |= request.Traceparent is not null;
+        }
+
+        return (haveNames, haveTraces) switch
+        {
+            (false, false) => Sql.Query(insert),
+            (true, false) => Sql.Batch(insert, "LogQueued"),
+            (false, true) => Sql.Batch(insert, "KeepTraces"),
+            _ => Sql.Batch(insert, "LogQueued", "KeepTraces"),
+        };
+    }
+
+    /// <summary>The traces of those messages that have one; empty while nobody listens.</summary>
+    /// <exception cref="NpgsqlException">The database is out of reach.</exception>
+    public static async Task<IReadOnlyDictionary<Guid, ActivityContext>> LoadAsync(
+        NpgsqlConnection connection, Guid[] ids, CancellationToken cancellationToken)
+    {
+        if (!Tracing.IsOn || ids.Length == 0)
+            return None;
+
+        var rows = await connection.QueryAsync<Row>(new CommandDefinition(Sql.Query("LoadTraces"), new { ids }, cancellationToken: cancellationToken));
+        var traces = new Dictionary<Guid, ActivityContext>();
+        foreach (var row in rows)
+        {
+            if (ActivityContext.TryParse(row.Traceparent, traceState: null, isRemote: true, out var trace))
+                traces[row.MessageId] = trace;
+        }
+
+        return traces;
+    }
+
+    private sealed record Row
+    {
+        public Guid MessageId { get; init; }
+
+        public required string Traceparent { get; init; }
+    }
+}
