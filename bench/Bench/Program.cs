@@ -21,6 +21,7 @@ var parts = new Dictionary<string, Func<Stage, Task<PartResult>>>(StringComparer
     ["one-heavy-user"] = OneHeavyUser.RunAsync,
     ["memory"] = Memory.RunAsync,
     ["start"] = SecondStart.RunAsync,
+    ["lateness"] = Lateness.RunAsync,
     ["growth"] = Growth.RunAsync,
     ["cost"] = Cost.RunAsync,
     ["drain-sizes"] = DrainSizes.RunAsync,

@@ -18,6 +18,10 @@ internal static class Requests
     /// <summary>The request of the README's example, for any of the users.</summary>
     public static byte[] ScheduleOne(int users) => Post("/schedule-message", Message(users) + "}");
 
+    /// <summary>The same for one of them, for a later time where one is given.</summary>
+    public static byte[] ScheduleOneFor(int user, string? scheduledFor) =>
+        Post("/schedule-message", MessageFor(user) + (scheduledFor is null ? "}" : $",\"scheduledFor\":\"{scheduledFor}\"}}"));
+
     /// <summary>The README's example, a thousand times, each for any of the users.</summary>
     public static byte[] ScheduleMany(int users, bool withKeys = false)
     {
@@ -34,14 +38,12 @@ internal static class Requests
     }
 
     /// <summary>Without its last brace.</summary>
-    private static string Message(int users)
-    {
-        var user = Random.Shared.Next(1, users + 1);
-        return
+    private static string Message(int users) => MessageFor(Random.Shared.Next(1, users + 1));
+
+    private static string MessageFor(int user) =>
             $$"""
             {"userId":"user_{{user}}","agentId":"concierge_agent_456","messageData":{"content":"Your intro request has been matched!"},"priority":"high","canDelay":true,"requiresFreshContext":false,"conversationId":"conv_{{user}}"
             """;
-    }
 
     private static byte[] Post(string path, string body) => Encoding.ASCII.GetBytes(
         $"POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nContent-Length: {body.Length}\r\n\r\n{body}");

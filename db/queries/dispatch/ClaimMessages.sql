@@ -1,6 +1,13 @@
 -- Claims the given messages as ClaimDueMessages does: the parts of a batch that failed as a whole are tried by themselves.
 WITH due AS MATERIALIZED (
-  SELECT w.* FROM waiting_messages w WHERE w.id = ANY (@ids) AND (w.scheduled_for <= @now OR w.stands_in_line) FOR UPDATE SKIP LOCKED
+  SELECT taken.*
+  FROM unnest(@ids::uuid[]) AS wanted (id)
+  CROSS JOIN LATERAL (
+    SELECT w.* FROM waiting_messages w
+    WHERE w.id = wanted.id AND (w.scheduled_for <= @now OR w.stands_in_line)
+    LIMIT 1
+    FOR UPDATE SKIP LOCKED
+  ) AS taken
 ), locked AS MATERIALIZED (
   SELECT taken.id
   FROM (SELECT DISTINCT due.user_id FROM due) AS wanted

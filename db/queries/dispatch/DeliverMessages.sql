@@ -2,11 +2,12 @@
 -- pending row takes the id of the queue row, so that the primary key of messages itself refuses a second delivery. Decisions
 -- that have become old before they arrive here deliver nothing: the time they were made for has passed. The messages of a sequence
 -- have their place in it, others 0: they are a microsecond apart, so that created_at tells their order, and count once.
+-- The rows are found by id: a status compared as it is would invite a walk through all that waits.
 WITH sent AS (
   UPDATE message_queue q
   SET status = 'sent', sent_at = @now, finished_at = @now, delivered_message_id = q.id, reason = 'delivered'
   FROM unnest(@ids::uuid[], @conversationIds::text[], @dates::date[], @places::integer[]) AS d (id, conversation_id, date, place)
-  WHERE q.id = d.id AND q.status = 'queued' AND clock_timestamp() < @readAt + interval '5 seconds'
+  WHERE q.id = d.id AND q.status || '' = 'queued' AND clock_timestamp() < @readAt + interval '5 seconds'
   RETURNING q.id, q.user_id, q.agent_id, text_to_send(q.final_message, q.message_data) AS content, d.conversation_id, d.date, d.place
 ), stored AS (
   INSERT INTO messages (id, conversation_id, user_id, role, content, direction, status, created_at)

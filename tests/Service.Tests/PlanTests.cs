@@ -1,0 +1,77 @@
+using Dapper;
+using Orchestrator.Service.Postgres;
+
+namespace Orchestrator.Service.Tests;
+
+/// <summary>How the database finds the rows of a batch, whatever it knows or does not yet know of the table.</summary>
+public sealed class PlanTests(PostgresServer server) : IAsyncLifetime
+{
+    private const int Waiting = 5000;
+
+    private TestDatabase _db = null!;
+
+    public async ValueTask InitializeAsync()
+    {
+        _db = await server.CreateMigratedAsync();
+        await _db.ExecuteAsync("ALTER TABLE message_queue SET (autovacuum_enabled = false)");
+    }
+
+    public ValueTask DisposeAsync() => _db.DisposeAsync();
+
+    [Theory]
+    [InlineData("DeliverMessages")]
+    [InlineData("DeferMessages")]
+    [InlineData("FinishMessages")]
+    [InlineData("LeaseRenders")]
+    [InlineData("MoveBestTimes")]
+    [InlineData("ClaimMessages")]
+    public async Task The_messages_of_a_batch_are_found_by_their_ids_and_all_others_are_left_alone(string query)
+    {
+        // Nothing is known of the table; the queue was empty when it was last looked at; all of it waited.
+        await ExpectByIdAsync(query);
+        await _db.ExecuteAsync("INSERT INTO message_queue (user_id, agent_id, message_data, scheduled_for, status) SELECT 'ann', 'a', '{}', now(), 'failed' FROM generate_series(1, 5000)");
+        await _db.ExecuteAsync("ANALYZE message_queue");
+        await ExpectByIdAsync(query);
+        await _db.ExecuteAsync("DELETE FROM message_queue WHERE status = 'failed'");
+        await _db.ExecuteAsync("ANALYZE message_queue");
+        await ExpectByIdAsync(query);
+    }
+
+    private async Task ExpectByIdAsync(string query)
+    {
+        await _db.ExecuteAsync(
+            """
+            INSERT INTO message_queue (user_id, agent_id, message_data, scheduled_for, created_at)
+            SELECT gen_random_uuid()::text, 'a', '{"content": "x"}', @Now, @Now FROM generate_series(1, @Waiting)
+            """,
+            new { _db.Now, Waiting });
+        await using var connection = await _db.DataSource.OpenConnectionAsync(TestContext.Current.CancellationToken);
+        await using var transaction = await connection.BeginTransactionAsync(TestContext.Current.CancellationToken);
+        var ids = (await connection.QueryAsync<Guid>("SELECT id FROM message_queue WHERE status = 'queued' ORDER BY random() LIMIT 500")).ToArray();
+        await connection.ExecuteAsync(Sql.Query("PlanByIndex"));
+        var plan = (await connection.QueryAsync<string>("EXPLAIN (ANALYZE, TIMING OFF, COSTS OFF) " + Sql.Query(query), new
+        {
+            ids,
+            _db.Now,
+            readAt = DateTime.UtcNow,
+            conversationIds = Of("c"),
+            dates = Of(new LocalDate(2025, 10, 15)),
+            places = Of(0),
+            untils = Of(_db.Now),
+            bestTimes = Of(_db.Now),
+            claims = Of<Guid?>(null),
+            codes = Of("x"),
+            sentences = Of("x"),
+            statuses = Of("failed"),
+        })).AsList();
+
+        plan.ShouldContain(line => line.Contains("Index Scan using message_queue_pkey", StringComparison.Ordinal));
+        plan.ShouldNotContain(
+            line => line.Contains(" on message_queue", StringComparison.Ordinal) && line.Contains("Scan", StringComparison.Ordinal)
+                && !line.Contains("message_queue_pkey", StringComparison.Ordinal) && !line.Contains("loops=0", StringComparison.Ordinal)
+                && !line.Contains("never executed", StringComparison.Ordinal),
+            string.Join('\n', plan));
+
+        T[] Of<T>(T value) => [.. ids.Select(_ => value)];
+    }
+}
