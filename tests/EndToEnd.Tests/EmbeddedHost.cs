@@ -17,10 +17,10 @@ public sealed partial class EmbeddedHost : IAsyncDisposable
     private readonly ConcurrentQueue<string> _output = new();
     private readonly TaskCompletionSource<Uri> _address = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    private EmbeddedHost(IReadOnlyDictionary<string, string> environment, string? checkout)
+    private EmbeddedHost(IReadOnlyDictionary<string, string> environment, string? checkout, string? build)
     {
         string[] arguments = checkout is null
-            ? [Path.Combine(AppContext.BaseDirectory, "Orchestrator.Embedded.dll")]
+            ? [Path.Combine(build ?? AppContext.BaseDirectory, "Orchestrator.Embedded.dll")]
             : ["run", "--project", "src/Embedded"];
         var start = new ProcessStartInfo("dotnet", arguments)
         {
@@ -47,9 +47,13 @@ public sealed partial class EmbeddedHost : IAsyncDisposable
     public int ProcessId => _process.Id;
 
     /// <summary>Starts a host and waits until it says where it listens and answers there.</summary>
-    public static async Task<EmbeddedHost> StartAsync(IEnumerable<(string Name, string Value)> environment, bool waitUntilHealthy = true)
+    /// <param name="environment">Its settings.</param>
+    /// <param name="waitUntilHealthy">Whether to wait for its database too.</param>
+    /// <param name="build">The folder of the build that is started; null: this test's own.</param>
+    public static async Task<EmbeddedHost> StartAsync(
+        IEnumerable<(string Name, string Value)> environment, bool waitUntilHealthy = true, string? build = null)
     {
-        var host = Launch(environment);
+        var host = Launch(environment, build: build);
         try
         {
             host.Client = ContractClient.Create(await host._address.Task.WaitAsync(Patience));
@@ -101,10 +105,16 @@ public sealed partial class EmbeddedHost : IAsyncDisposable
     public async Task<(int ExitCode, TimeSpan Took)> TerminateAsync()
     {
         var watch = Stopwatch.StartNew();
-        using (var kill = Process.Start("kill", ["-TERM", $"{_process.Id}"]))
-            await kill.WaitForExitAsync();
+        await SignalAsync("TERM");
         await _process.WaitForExitAsync().WaitAsync(Patience);
         return (_process.ExitCode, watch.Elapsed);
+    }
+
+    /// <summary>Sends a signal, such as <c>STOP</c>.</summary>
+    public async Task SignalAsync(string name)
+    {
+        using var kill = Process.Start("kill", [$"-{name}", $"{_process.Id}"]);
+        await kill.WaitForExitAsync();
     }
 
     /// <summary>Sends SIGKILL, which the process cannot see coming.</summary>
@@ -123,9 +133,9 @@ public sealed partial class EmbeddedHost : IAsyncDisposable
     }
 
     /// <summary>Starts a host and waits for nothing.</summary>
-    public static EmbeddedHost Launch(IEnumerable<(string Name, string Value)> environment, string? checkout = null)
+    public static EmbeddedHost Launch(IEnumerable<(string Name, string Value)> environment, string? checkout = null, string? build = null)
     {
-        var host = new EmbeddedHost(environment.ToDictionary(e => e.Name, e => e.Value), checkout);
+        var host = new EmbeddedHost(environment.ToDictionary(e => e.Name, e => e.Value), checkout, build);
         host._process.Start();
         host._process.BeginOutputReadLine();
         host._process.BeginErrorReadLine();

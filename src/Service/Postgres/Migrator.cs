@@ -21,9 +21,10 @@ public sealed class Migrator(NpgsqlDataSource database)
     public async Task<IReadOnlyList<string>> MigrateAsync(CancellationToken cancellationToken)
     {
         var applied = new List<string>();
-        await using var connection = await database.OpenConnectionAsync(cancellationToken);
         foreach (var (name, script) in Sql.Migrations)
         {
+            // One that breaks while a transaction is given up says nothing, and takes no further one.
+            await using var connection = await database.OpenConnectionAsync(cancellationToken);
             await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
             await Run("SELECT pg_advisory_xact_lock(@MigrationLock)", new { MigrationLock });
             await Run(CreateJournal);

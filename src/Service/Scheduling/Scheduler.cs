@@ -34,14 +34,14 @@ public sealed class Scheduler(
         if (Admission.UnwritableRefusal(request, settings) is { } unwritable)
             return unwritable;
 
-        await using var connection = await database.OpenConnectionAsync(cancellationToken);
-        if (Admission.Normalize(request, await ids.ReadAsync(connection, cancellationToken)) is not { } known)
-            return Admission.UserIsUnknown(request);
-
-        var hash = Admission.HashOf(known, key);
         for (var attempt = 0; attempt < MostAttempts; attempt++)
         {
-            var (outcome, stored) = await TryAsync(connection, known, key, hash, dryRun, cancellationToken);
+            // One that breaks while an attempt is given up says nothing, and takes no further one.
+            await using var connection = await database.OpenConnectionAsync(cancellationToken);
+            if (Admission.Normalize(request, await ids.ReadAsync(connection, cancellationToken)) is not { } known)
+                return Admission.UserIsUnknown(request);
+
+            var (outcome, stored) = await TryAsync(connection, known, key, Admission.HashOf(known, key), dryRun, cancellationToken);
             if (outcome is not null)
                 return outcome;
             if (stored is not null)
