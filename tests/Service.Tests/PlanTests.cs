@@ -63,6 +63,7 @@ public sealed class PlanTests(PostgresServer server) : IAsyncLifetime
             codes = Of("x"),
             sentences = Of("x"),
             statuses = Of("failed"),
+            logIds = ids,
         })).AsList();
 
         plan.ShouldContain(line => line.Contains("Index Scan using message_queue_pkey", StringComparison.Ordinal));

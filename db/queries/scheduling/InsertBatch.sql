@@ -5,9 +5,9 @@ WITH asked AS (
   SELECT *
   FROM unnest(@ids::uuid[], @userIds::text[], @agentIds::text[], @messages::text[], @scheduledFors::timestamptz[], @priorities::text[],
     @conversationIds::text[], @freshContexts::boolean[], @canDelays::boolean[], @notBefores::timestamptz[], @expiresAts::timestamptz[],
-    @bestAts::timestamptz[], @codes::text[], @sentences::text[], @keys::text[], @requestHashes::bytea[], @answers::text[])
+    @bestAts::timestamptz[], @codes::text[], @sentences::text[], @keys::text[], @requestHashes::bytea[], @answers::text[], @logIds::uuid[])
   AS m (id, user_id, agent_id, message_data, scheduled_for, priority, conversation_id, requires_fresh_context, can_delay, not_before,
-    expires_at, best_at, code, sentence, key, request_hash, answer)
+    expires_at, best_at, code, sentence, key, request_hash, answer, log_id)
 ), taken AS (
   INSERT INTO idempotency_keys (key, request_hash, message_id, running_until, answer, created_at)
   SELECT key, request_hash, id, @now, answer, @now FROM asked WHERE key IS NOT NULL ORDER BY key
@@ -22,8 +22,8 @@ WITH asked AS (
   WHERE key IS NULL OR id IN (SELECT message_id FROM taken)
   RETURNING id
 ), logged AS (
-  INSERT INTO agent_actions_log (agent_type, action_type, user_id, context_id, context_type, output_data, created_at)
-  SELECT 'message_orchestrator', 'message_deferred', user_id::external_id, id, 'message_queue',
+  INSERT INTO agent_actions_log (id, agent_type, action_type, user_id, context_id, context_type, output_data, created_at)
+  SELECT log_id, 'message_orchestrator', 'message_deferred', user_id::external_id, id, 'message_queue',
     jsonb_build_object('code', code, 'reason', sentence, 'until', scheduled_for), @now
   FROM asked
   WHERE code IS NOT NULL AND (key IS NULL OR id IN (SELECT message_id FROM taken))

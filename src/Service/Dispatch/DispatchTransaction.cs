@@ -143,6 +143,7 @@ internal sealed class DispatchTransaction(
                 untils = deferred.ConvertAll(d => d.Defer.Until).ToArray(),
                 codes = deferred.ConvertAll(d => d.Defer.By.Code()).ToArray(),
                 sentences = deferred.ConvertAll(d => d.Defer.By.Sentence()).ToArray(),
+                logIds = deferred.ConvertAll(_ => Guid.CreateVersion7()).ToArray(),
                 now,
             });
         }

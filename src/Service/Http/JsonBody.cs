@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text.Json;
 using System.Text.Unicode;
 using Microsoft.AspNetCore.Http;
@@ -22,10 +23,13 @@ internal static class JsonBody
     {
         if (!IsJson(request))
             return (default, Problem.UnsupportedMediaType());
-        ReadOnlyMemory<byte>? read;
+        // Bodies may be large, and are: they are read into memory that is used again, as is the index that the parser makes of them.
+        var body = new Body();
+        request.HttpContext.Response.RegisterForDispose(body);
+        bool isRead;
         try
         {
-            read = request.ContentLength > mostBytes ? null : await ReadBytesAsync(request, mostBytes, cancellationToken);
+            isRead = !(request.ContentLength > mostBytes) && await body.TryReadAsync(request, mostBytes, cancellationToken);
         }
         catch (IOException e) when (e is not BadHttpRequestException)
         {
@@ -33,8 +37,9 @@ internal static class JsonBody
             return (default, Problem.BodyCutShort());
         }
 
-        if (read is not { } bytes)
+        if (!isRead)
             return (default, Problem.BodyTooLarge(mostBytes));
+        var bytes = body.Bytes;
         // The parser leaves bytes that are no text to whoever reads them.
         if (!Utf8.IsValid(bytes.Span))
             return (default, Problem.MalformedJson("It is not UTF-8."));
@@ -42,8 +47,7 @@ internal static class JsonBody
         try
         {
             // A field that comes twice is a mistake of the caller's: whichever value was meant, the other would be lost.
-            // Not given back to the pool that its index of values is from: the values are read until the answer is made.
-            var document = JsonDocument.Parse(bytes, new JsonDocumentOptions { MaxDepth = MostDepth + wrappedIn, AllowDuplicateProperties = false });
+            var document = body.Parse(new JsonDocumentOptions { MaxDepth = MostDepth + wrappedIn, AllowDuplicateProperties = false });
             return document.RootElement.ValueKind == JsonValueKind.Object
                 ? (document.RootElement, null)
                 : (default, Problem.MalformedJson("It must be a JSON object."));
@@ -65,22 +69,49 @@ internal static class JsonBody
             || type.Suffix.Equals("json", StringComparison.OrdinalIgnoreCase))
         && (!type.Charset.HasValue || type.Charset.Equals("utf-8", StringComparison.OrdinalIgnoreCase));
 
-    /// <summary>The whole body; null where it is larger than taken.</summary>
-    private static async Task<ReadOnlyMemory<byte>?> ReadBytesAsync(HttpRequest request, int mostBytes, CancellationToken cancellationToken)
+    /// <summary>A body and the memory that it is in, which goes back when the request is done.</summary>
+    private sealed class Body : IDisposable
     {
-        // A caller that says how much it sends gets one buffer of that size; it does not get more for saying more.
-        var bytes = new byte[request.ContentLength is { } length ? Math.Min(length, mostBytes) + 1 : 4096];
-        var count = 0;
-        while (await request.Body.ReadAsync(bytes.AsMemory(count), cancellationToken) is > 0 and var read)
+        private byte[] _memory = [];
+        private int _count;
+        private JsonDocument? _document;
+
+        /// <summary>Without the mark that some put before it.</summary>
+        public ReadOnlyMemory<byte> Bytes =>
+            _memory.AsSpan(0, _count).StartsWith("\uFEFF"u8) ? _memory.AsMemory(3, _count - 3) : _memory.AsMemory(0, _count);
+
+        /// <summary>Reads the whole body; false where it is larger than taken.</summary>
+        public async Task<bool> TryReadAsync(HttpRequest request, int mostBytes, CancellationToken cancellationToken)
         {
-            count += read;
-            if (count > mostBytes)
-                return null;
-            if (count == bytes.Length)
-                Array.Resize(ref bytes, (int)Math.Min(bytes.Length * 2L, mostBytes + 1L));
+            _memory = ArrayPool<byte>.Shared.Rent((int)Math.Min(request.ContentLength ?? 4096, mostBytes) + 1);
+            while (await request.Body.ReadAsync(_memory.AsMemory(_count), cancellationToken) is > 0 and var read)
+            {
+                _count += read;
+                if (_count > mostBytes)
+                    return false;
+                if (_count == _memory.Length)
+                    Grow();
+            }
+
+            return true;
         }
 
-        var body = bytes.AsMemory(0, count);
-        return body.Span.StartsWith("\uFEFF"u8) ? body[3..] : body;
+        public JsonDocument Parse(JsonDocumentOptions options) => _document = JsonDocument.Parse(Bytes, options);
+
+        public void Dispose()
+        {
+            _document?.Dispose();
+            ArrayPool<byte>.Shared.Return(_memory);
+            _memory = [];
+            _count = 0;
+        }
+
+        private void Grow()
+        {
+            var larger = ArrayPool<byte>.Shared.Rent(_memory.Length * 2);
+            _memory.AsSpan(0, _count).CopyTo(larger);
+            ArrayPool<byte>.Shared.Return(_memory);
+            _memory = larger;
+        }
     }
 }

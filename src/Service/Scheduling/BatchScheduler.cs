@@ -175,6 +175,7 @@ public sealed class BatchScheduler(
                 keys = Column(p => p.Entry.Key),
                 requestHashes = Column(p => Admission.HashOf(p.Entry.Request, p.Entry.Key)),
                 answers = Column(p => p.Entry.Key is null ? null : p.Json),
+                logIds = Column(p => p.Plan.HeldBy is null ? (Guid?)null : Guid.CreateVersion7()),
             },
             cancellationToken: run.CancellationToken))).ToHashSet();
 

@@ -9,8 +9,11 @@ namespace Orchestrator.Service.Scheduling;
 /// </summary>
 public sealed class GroupScheduler(Scheduler scheduler, BatchScheduler batchScheduler)
 {
-    /// <summary>How many groups are stored at once: while one is in the database, another is being planned.</summary>
-    private const int MostWriters = 2;
+    /// <summary>How many groups may be stored at once.</summary>
+    private const int MostWriters = 4;
+
+    /// <summary>How many must be waiting for each writer before there is another: few large groups cost less than many small ones.</summary>
+    private const int Crowd = 100;
 
     private readonly ConcurrentQueue<Member> _waiting = new();
     private int _writers;
@@ -83,7 +86,7 @@ public sealed class GroupScheduler(Scheduler scheduler, BatchScheduler batchSche
         do
         {
             writers = Volatile.Read(ref _writers);
-            if (writers >= MostWriters)
+            if (writers >= MostWriters || (writers > 0 && _waiting.Count < writers * Crowd))
                 return false;
         }
         while (Interlocked.CompareExchange(ref _writers, writers + 1, writers) != writers);
