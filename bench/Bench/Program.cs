@@ -22,6 +22,7 @@ var parts = new Dictionary<string, Func<Stage, Task<PartResult>>>(StringComparer
     ["memory"] = Memory.RunAsync,
     ["start"] = SecondStart.RunAsync,
     ["lateness"] = Lateness.RunAsync,
+    ["morning"] = Morning.RunAsync,
     ["growth"] = Growth.RunAsync,
     ["cost"] = Cost.RunAsync,
     ["drain-sizes"] = DrainSizes.RunAsync,

@@ -177,6 +177,9 @@ internal static partial class Log
     [LoggerMessage(81, LogLevel.Warning, "Old messages could not be deleted ({Fault}); it is tried again in a few minutes")]
     public static partial void NotPruned(ILogger logger, string fault);
 
+    [LoggerMessage(84, LogLevel.Warning, "Another table refers to messages that are old enough to be deleted ({Fault}); those are kept")]
+    public static partial void PruningRefused(ILogger logger, string fault);
+
     [LoggerMessage(82, LogLevel.Information, "The database is ready; statements are {How} ({Reason})")]
     public static partial void DatabaseReady(ILogger logger, string how, string reason);
 

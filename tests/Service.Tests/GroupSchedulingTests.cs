@@ -22,11 +22,11 @@ public sealed class GroupSchedulingTests(PostgresServer server) : IAsyncLifetime
     private static Task<ScheduleOutcome> ScheduleAsync(GroupScheduler scheduler, ScheduleRequest request, string? key = null) =>
         scheduler.ScheduleAsync(request, key, dryRun: false, TestContext.Current.CancellationToken);
 
-    /// <summary>Keeps everybody from storing until the returned lock is disposed.</summary>
-    private async Task<NpgsqlConnection> HoldTheQueueAsync()
+    /// <summary>Keeps everybody from looking at users, and so from storing, until they are let go.</summary>
+    private async Task<NpgsqlConnection> HoldEverybodyAsync()
     {
         var connection = await _db.DataSource.OpenConnectionAsync(TestContext.Current.CancellationToken);
-        await connection.ExecuteAsync("BEGIN; LOCK TABLE message_queue IN EXCLUSIVE MODE");
+        await connection.ExecuteAsync("BEGIN; LOCK TABLE users IN ACCESS EXCLUSIVE MODE");
         return connection;
     }
 
@@ -41,7 +41,7 @@ public sealed class GroupSchedulingTests(PostgresServer server) : IAsyncLifetime
     {
         await _db.AddUsersAsync(Enumerable.Range(0, 200).Select(i => $"user_{i}"));
         var scheduler = _db.NewGroupScheduler();
-        var held = await HoldTheQueueAsync();
+        var held = await HoldEverybodyAsync();
         var first = ScheduleAsync(scheduler, Some.Request("user_0"));
         await _db.UntilSomebodyWaitsForALockAsync();
 
@@ -61,7 +61,7 @@ public sealed class GroupSchedulingTests(PostgresServer server) : IAsyncLifetime
     {
         await _db.AddUsersAsync("ann", "bob");
         var scheduler = _db.NewGroupScheduler();
-        var held = await HoldTheQueueAsync();
+        var held = await HoldEverybodyAsync();
         var first = ScheduleAsync(scheduler, Some.Request("ann"));
         await _db.UntilSomebodyWaitsForALockAsync();
 
@@ -77,7 +77,7 @@ public sealed class GroupSchedulingTests(PostgresServer server) : IAsyncLifetime
     {
         await _db.AddUsersAsync("ann", "bob");
         var scheduler = _db.NewGroupScheduler();
-        var held = await HoldTheQueueAsync();
+        var held = await HoldEverybodyAsync();
         var first = ScheduleAsync(scheduler, Some.Request("ann"));
         await _db.UntilSomebodyWaitsForALockAsync();
         var second = ScheduleAsync(scheduler, Some.Request("bob"));
@@ -111,7 +111,7 @@ public sealed class GroupSchedulingTests(PostgresServer server) : IAsyncLifetime
     {
         await _db.AddUsersAsync("ann", "bob", "cy");
         var scheduler = _db.NewGroupScheduler();
-        var held = await HoldTheQueueAsync();
+        var held = await HoldEverybodyAsync();
         var first = ScheduleAsync(scheduler, Some.Request("ann"));
         await _db.UntilSomebodyWaitsForALockAsync();
 
@@ -128,7 +128,7 @@ public sealed class GroupSchedulingTests(PostgresServer server) : IAsyncLifetime
     {
         await _db.AddUsersAsync("ann", "bob", "cy");
         var scheduler = _db.NewGroupScheduler();
-        var held = await HoldTheQueueAsync();
+        var held = await HoldEverybodyAsync();
         var first = ScheduleAsync(scheduler, Some.Request("ann") with { ScheduledBy = "concierge" });
         await _db.UntilSomebodyWaitsForALockAsync();
         Task<ScheduleOutcome>[] others = [.. Enumerable.Range(0, 4).SelectMany(_ => (Task<ScheduleOutcome>[])
@@ -147,7 +147,7 @@ public sealed class GroupSchedulingTests(PostgresServer server) : IAsyncLifetime
         await _db.AddUsersAsync("ann", "bob");
         var scheduler = _db.NewGroupScheduler();
         const string Trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-        var held = await HoldTheQueueAsync();
+        var held = await HoldEverybodyAsync();
         var first = ScheduleAsync(scheduler, Some.Request("ann"));
         await _db.UntilSomebodyWaitsForALockAsync();
         var traced = ScheduleAsync(scheduler, Some.Request("bob") with { Traceparent = Trace });
@@ -163,7 +163,7 @@ public sealed class GroupSchedulingTests(PostgresServer server) : IAsyncLifetime
     {
         await _db.AddUsersAsync("ann", "bob");
         var scheduler = _db.NewGroupScheduler();
-        var held = await HoldTheQueueAsync();
+        var held = await HoldEverybodyAsync();
         using var leaving = new CancellationTokenSource();
         var left = scheduler.ScheduleAsync(Some.Request("ann"), key: null, dryRun: false, leaving.Token);
         await _db.UntilSomebodyWaitsForALockAsync();
@@ -176,31 +176,60 @@ public sealed class GroupSchedulingTests(PostgresServer server) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task What_is_waiting_for_a_caller_who_has_left_is_not_begun()
+    {
+        await _db.AddUsersAsync("ann", "bob");
+        var scheduler = _db.NewGroupScheduler();
+        var held = await HoldEverybodyAsync();
+        var first = ScheduleAsync(scheduler, Some.Request("ann"));
+        await _db.UntilSomebodyWaitsForALockAsync();
+        using var leaving = new CancellationTokenSource();
+        var left = scheduler.ScheduleAsync(Some.Request("bob"), key: null, dryRun: false, leaving.Token);
+        await leaving.CancelAsync();
+        await LetGoAsync(held);
+        await first;
+        await ScheduleAsync(scheduler, Some.Request("ann"));
+
+        await Should.ThrowAsync<OperationCanceledException>(() => left);
+        (await _db.SingleAsync<int>("SELECT count(*)::int FROM message_queue WHERE user_id = 'bob'")).ShouldBe(0);
+    }
+
+    [Fact]
+    public async Task A_user_whom_another_program_holds_keeps_nobody_else_waiting()
+    {
+        await using var adopted = await server.CreateAdoptableAsync();
+        await new Migrator(adopted.DataSource).MigrateAsync(TestContext.Current.CancellationToken);
+        var users = await adopted.QueryAsync<string>("INSERT INTO users (id, phone_number) SELECT gen_random_uuid(), '+1555555010' || i FROM generate_series(1, 20) AS i RETURNING id::text");
+        var scheduler = adopted.NewGroupScheduler();
+        await using var connection = await adopted.DataSource.OpenConnectionAsync(TestContext.Current.CancellationToken);
+        await using var transaction = await connection.BeginTransactionAsync(TestContext.Current.CancellationToken);
+        await connection.ExecuteAsync("SELECT FROM users WHERE id = @id::external_id FOR UPDATE", new { id = users[7] }, transaction);
+
+        var requests = users.Select(user => ScheduleAsync(scheduler, Some.Request(user))).ToList();
+
+        // All but one are answered while the lock is still held.
+        await Task.WhenAll(requests.Where((_, i) => i != 7)).WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
+        requests[7].IsCompleted.ShouldBeFalse();
+        await transaction.RollbackAsync(TestContext.Current.CancellationToken);
+        Id(await requests[7]).ShouldNotBe(Guid.Empty);
+    }
+
+    [Fact]
     public async Task Where_the_database_is_out_of_reach_everybody_is_told_and_the_next_is_stored()
     {
         await _db.AddUsersAsync("ann");
         var scheduler = _db.NewGroupScheduler();
-        var held = await HoldTheQueueAsync();
+        var held = await HoldEverybodyAsync();
         var lost = Enumerable.Range(0, 5).Select(_ => ScheduleAsync(scheduler, Some.Request("ann"))).ToList();
         await _db.UntilSomebodyWaitsForALockAsync();
         await held.ExecuteAsync(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'");
         await LetGoAsync(held);
 
-        // Those whose statement was cut off are told; what came behind them may have been stored.
-        foreach (var request in lost)
-        {
-            try
-            {
-                Id(await request).ShouldNotBe(Guid.Empty);
-            }
-            catch (NpgsqlException e)
-            {
-                DatabaseErrors.IsOutOfReach(e).ShouldBeTrue();
-            }
-        }
-
-        lost.ShouldContain(request => request.IsFaulted);
+        // Those whose look was cut off are told; what came behind them may have been stored.
+        var refused = (await Task.WhenAll(lost)).OfType<ScheduleOutcome.Refused>().ToList();
+        refused.ShouldNotBeEmpty();
+        refused.ShouldAllBe(refusal => refusal.Problem.Status == 503);
         Id(await ScheduleAsync(scheduler, Some.Request("ann"))).ShouldNotBe(Guid.Empty);
     }
 

@@ -33,7 +33,7 @@ public sealed class QueueAlarmTests
     }
 
     [Fact]
-    public void What_is_far_off_is_left_to_the_ticks()
+    public void What_is_far_off_is_no_trouble_to_the_timer()
     {
         _alarm.Set(Duration.FromDays(1_000_000));
         _alarm.Set(NodaTime.Instant.MaxValue - NodaTime.Instant.FromUtc(2025, 1, 1, 0, 0));

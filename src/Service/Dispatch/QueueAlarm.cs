@@ -9,7 +9,7 @@ namespace Orchestrator.Service.Dispatch;
 /// <param name="time">Measures the wait; what the time of day is, the database says.</param>
 public sealed class QueueAlarm(TimeProvider time)
 {
-    /// <summary>A time that is further off is left to a tick; timers have bounds of their own.</summary>
+    /// <summary>A time that is further off is looked at again then; timers have bounds of their own.</summary>
     private static readonly Duration Longest = Duration.FromHours(1);
 
     private readonly Lock _gate = new();
@@ -20,10 +20,7 @@ public sealed class QueueAlarm(TimeProvider time)
     /// <param name="after">How long from now, by the database's clock; zero or less: at once.</param>
     public void Set(Duration after)
     {
-        if (after > Longest)
-            return;
-
-        var at = time.GetTimestamp() + (long)(Duration.Max(after, Duration.Zero).TotalSeconds * time.TimestampFrequency);
+        var at = time.GetTimestamp() + (long)(Duration.Max(Duration.Min(after, Longest), Duration.Zero).TotalSeconds * time.TimestampFrequency);
         lock (_gate)
         {
             if (at >= _at)

@@ -13,6 +13,9 @@ internal static class JsonBody
 
     private const int MostDepth = 64;
 
+    /// <summary>What is made ready before the first byte has come, at most; the rest as it comes.</summary>
+    private const int FirstBytes = 64 * 1024;
+
     /// <summary>The body; or the problem, and then the body is undefined.</summary>
     /// <param name="request">The request.</param>
     /// <param name="cancellationToken">Ends the wait for the body.</param>
@@ -83,7 +86,7 @@ internal static class JsonBody
         /// <summary>Reads the whole body; false where it is larger than taken.</summary>
         public async Task<bool> TryReadAsync(HttpRequest request, int mostBytes, CancellationToken cancellationToken)
         {
-            _memory = ArrayPool<byte>.Shared.Rent((int)Math.Min(request.ContentLength ?? 4096, mostBytes) + 1);
+            _memory = ArrayPool<byte>.Shared.Rent((int)Math.Min(request.ContentLength ?? 4096, FirstBytes) + 1);
             while (await request.Body.ReadAsync(_memory.AsMemory(_count), cancellationToken) is > 0 and var read)
             {
                 _count += read;

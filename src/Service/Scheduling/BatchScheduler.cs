@@ -40,12 +40,7 @@ public sealed class BatchScheduler(
     {
         var outcomes = new ScheduleOutcome?[items.Count];
         var run = new Run(outcomes, dryRun, cancellationToken);
-        await using (var connection = await database.OpenConnectionAsync(cancellationToken))
-        {
-            Sort(items, await ids.ReadAsync(connection, cancellationToken), run);
-            if (run.Ordinary.Count > 0)
-                await GuardAsync(run, run.Ordinary, () => StoreAsync(connection, run.Ordinary, run));
-        }
+        await StoreTogetherAsync(items, run);
 
         // One user's messages keep their order; the second of a key must find the first.
         await Parallel.ForEachAsync(
@@ -57,6 +52,24 @@ public sealed class BatchScheduler(
         if (run.Fault is not null && !outcomes.Any(outcome => outcome is ScheduleOutcome.Answered))
             ExceptionDispatchInfo.Throw(run.Fault);
         return outcomes!;
+    }
+
+    /// <summary>Stores what can be stored in one statement.</summary>
+    /// <returns>What became of each; null: it must go the way of a single message.</returns>
+    /// <exception cref="NpgsqlException">The database is out of reach, and nothing is known to be stored.</exception>
+    internal async Task<IReadOnlyList<ScheduleOutcome?>> StoreTogetherAsync(IReadOnlyList<BatchItem> items, CancellationToken cancellationToken)
+    {
+        var run = new Run(new ScheduleOutcome?[items.Count], DryRun: false, cancellationToken);
+        await StoreTogetherAsync(items, run);
+        return run.Outcomes;
+    }
+
+    private async Task StoreTogetherAsync(IReadOnlyList<BatchItem> items, Run run)
+    {
+        await using var connection = await database.OpenConnectionAsync(run.CancellationToken);
+        Sort(items, await ids.ReadAsync(connection, run.CancellationToken), run);
+        if (run.Ordinary.Count > 0)
+            await GuardAsync(run, run.Ordinary, () => StoreAsync(connection, run.Ordinary, run, lockTimeout: "500ms"));
     }
 
     /// <summary>Refuses what can be refused without a look into the database, and tells the way that each other message goes.</summary>
@@ -86,18 +99,21 @@ public sealed class BatchScheduler(
     /// Looks, plans and stores. Where the database refuses, half of them is tried at a time: that finds a message that cannot be stored
     /// in a few tries, and all others are.
     /// </summary>
-    private async Task StoreAsync(NpgsqlConnection connection, IReadOnlyList<Entry> entries, Run run)
+    private async Task StoreAsync(NpgsqlConnection connection, IReadOnlyList<Entry> entries, Run run, string lockTimeout)
     {
         try
         {
             var planned = Plan(entries, await SchedulingContext.LoadAsync(
                 connection, clock, [.. entries.Select(e => (e.Request, e.Key))], settings.Rules.BusyAbove, run.CancellationToken), run);
             if (planned.Count > 0)
-                await InsertAsync(connection, planned, run);
+                await InsertAsync(connection, planned, run, lockTimeout);
             return;
         }
         catch (Exception e) when (DatabaseErrors.MayBeAboutTheData(e))
         {
+            // A lock that was held so long is held still: every part would wait for it again.
+            if (DatabaseErrors.IsLockHeld(e))
+                lockTimeout = "20ms";
             Log.BatchNotStored(logger, entries.Count, DatabaseErrors.Describe(e));
         }
 
@@ -108,8 +124,8 @@ public sealed class BatchScheduler(
         }
 
         var half = entries.Count / 2;
-        await StoreAsync(connection, [.. entries.Take(half)], run);
-        await StoreAsync(connection, [.. entries.Skip(half)], run);
+        await StoreAsync(connection, [.. entries.Take(half)], run, lockTimeout);
+        await StoreAsync(connection, [.. entries.Skip(half)], run, lockTimeout);
     }
 
     /// <summary>Finds the slots of all messages, each behind those before it; what has no need of one is answered.</summary>
@@ -148,13 +164,17 @@ public sealed class BatchScheduler(
         return planned;
     }
 
-    /// <summary>Stores the messages and takes their keys. Those whose key somebody was quicker to take are left to be scheduled singly.</summary>
-    private async Task InsertAsync(NpgsqlConnection connection, List<Planned> planned, Run run)
+    /// <summary>
+    /// Stores the messages and takes their keys. Those whose key somebody was quicker to take are left to be scheduled singly; a lock that
+    /// somebody holds, as another program may on a user whom a foreign key wants to see, keeps nobody else back for long.
+    /// </summary>
+    private async Task InsertAsync(NpgsqlConnection connection, List<Planned> planned, Run run, string lockTimeout)
     {
-        var stored = (await connection.QueryAsync<Guid>(new CommandDefinition(
-            MessageTraces.StatementFor("InsertBatch", planned.Select(p => p.Entry.Request)),
+        await using var results = await connection.QueryMultipleAsync(new CommandDefinition(
+            $"{Sql.Query("BoundTransaction")};\n{MessageTraces.StatementFor("InsertBatch", planned.Select(p => p.Entry.Request))}",
             new
             {
+                lockTimeout,
                 traceparents = Column(p => p.Entry.Request.Traceparent),
                 now = planned[0].Context.Now,
                 ids = Column(p => p.Plan.Ids[0]),
@@ -177,7 +197,10 @@ public sealed class BatchScheduler(
                 answers = Column(p => p.Entry.Key is null ? null : p.Json),
                 logIds = Column(p => p.Plan.HeldBy is null ? (Guid?)null : Guid.CreateVersion7()),
             },
-            cancellationToken: run.CancellationToken))).ToHashSet();
+            cancellationToken: run.CancellationToken));
+        await results.ReadSingleAsync();
+        // Reading to the end sees the commit, too.
+        var stored = (await results.ReadAsync<Guid>()).ToHashSet();
 
         foreach (var (entry, context, plan, json) in planned)
         {

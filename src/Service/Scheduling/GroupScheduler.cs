@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Orchestrator.Service.Http;
 
 namespace Orchestrator.Service.Scheduling;
 
@@ -12,6 +13,9 @@ public sealed class GroupScheduler(Scheduler scheduler, BatchScheduler batchSche
     /// <summary>How many groups may be stored at once.</summary>
     private const int MostWriters = 4;
 
+    /// <summary>How many may be waiting; more are told to come again.</summary>
+    private const int MostWaiting = 10_000;
+
     /// <summary>How many must be waiting for each writer before there is another: few large groups cost less than many small ones.</summary>
     private const int Crowd = 100;
 
@@ -22,7 +26,7 @@ public sealed class GroupScheduler(Scheduler scheduler, BatchScheduler batchSche
     /// <param name="request">The checked request.</param>
     /// <param name="key">The <c>Idempotency-Key</c>; null: none.</param>
     /// <param name="dryRun">Whether to answer the same and store nothing.</param>
-    /// <param name="cancellationToken">Ends the wait; the message may be stored all the same.</param>
+    /// <param name="cancellationToken">Ends the wait; once it is being stored, the message may be stored all the same.</param>
     /// <exception cref="Npgsql.NpgsqlException">The database is out of reach; nothing is stored, or the answer was lost on its way.</exception>
     public Task<ScheduleOutcome> ScheduleAsync(ScheduleRequest request, string? key, bool dryRun, CancellationToken cancellationToken) =>
         dryRun || BatchScheduler.GoesSingly(request)
@@ -31,7 +35,10 @@ public sealed class GroupScheduler(Scheduler scheduler, BatchScheduler batchSche
 
     private Task<ScheduleOutcome> JoinAsync(BatchItem item, CancellationToken cancellationToken)
     {
-        var member = new Member(item);
+        if (_waiting.Count >= MostWaiting)
+            return Task.FromResult<ScheduleOutcome>(new ScheduleOutcome.Refused(Problem.DatabaseUnavailable()));
+
+        var member = new Member(item, cancellationToken);
         _waiting.Enqueue(member);
         if (TryTakePen())
         {
@@ -61,9 +68,15 @@ public sealed class GroupScheduler(Scheduler scheduler, BatchScheduler batchSche
         try
         {
             // Not ended by one caller's leaving: the others are still there.
-            var outcomes = await batchScheduler.ScheduleAsync(group.ConvertAll(member => member.Item), dryRun: false, CancellationToken.None);
+            var outcomes = await batchScheduler.StoreTogetherAsync(group.ConvertAll(member => member.Item), CancellationToken.None);
             for (var i = 0; i < group.Count; i++)
-                group[i].Outcome.SetResult(outcomes[i]);
+            {
+                if (outcomes[i] is { } outcome)
+                    group[i].Outcome.SetResult(outcome);
+                else
+                    // What must go by itself, after all, keeps nobody waiting.
+                    _ = ScheduleSinglyAsync(group[i]);
+            }
         }
         catch (Exception e)
         {
@@ -72,11 +85,28 @@ public sealed class GroupScheduler(Scheduler scheduler, BatchScheduler batchSche
         }
     }
 
+    private async Task ScheduleSinglyAsync(Member member)
+    {
+        try
+        {
+            member.Outcome.SetResult(await scheduler.ScheduleAsync(member.Item.Request!, member.Item.Key, dryRun: false, member.CancellationToken));
+        }
+        catch (Exception e)
+        {
+            member.Outcome.TrySetException(e);
+        }
+    }
+
     private List<Member> NextGroup()
     {
         var group = new List<Member>();
         while (group.Count < BatchRequestReader.Most && _waiting.TryDequeue(out var member))
-            group.Add(member);
+        {
+            // Nothing was begun for a caller who has left meanwhile, and who may well ask again.
+            if (!member.CancellationToken.IsCancellationRequested)
+                group.Add(member);
+        }
+
         return group;
     }
 
@@ -93,8 +123,8 @@ public sealed class GroupScheduler(Scheduler scheduler, BatchScheduler batchSche
         return true;
     }
 
-    /// <summary>A message whose caller waits.</summary>
-    private sealed record Member(BatchItem Item)
+    /// <summary>A message whose caller waits, until the token says otherwise.</summary>
+    private sealed record Member(BatchItem Item, CancellationToken CancellationToken)
     {
         public TaskCompletionSource<ScheduleOutcome> Outcome { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }

@@ -34,16 +34,16 @@ internal sealed class PrunerLoop(Pruner pruner, DatabaseReadiness readiness, Tim
         var pruned = 0;
         try
         {
-            int step;
+            PruningStep? step = null;
             do
             {
                 var started = Stopwatch.GetTimestamp();
-                step = await pruner.RunOnceAsync(stoppingToken);
-                pruned += step;
+                step = await pruner.RunOnceAsync(step, stoppingToken);
+                pruned += step.Pruned;
                 var taken = Stopwatch.GetElapsedTime(started);
                 await Task.Delay(taken > ShortestRest ? taken : ShortestRest, time, stoppingToken);
             }
-            while (step == Pruner.StepSize);
+            while (step.Looked == Pruner.StepSize);
         }
         catch (Exception e) when (e is not OperationCanceledException || !stoppingToken.IsCancellationRequested)
         {

@@ -75,7 +75,7 @@ public sealed class TestDatabase : IAsyncDisposable
 
     public MessageCancellation NewCancellation() => new(DataSource, Clock, NewReader(), Signal, Loggers.CreateLogger<MessageCancellation>());
 
-    public Pruner NewPruner() => new(DataSource, Clock, Settings);
+    public Pruner NewPruner() => new(DataSource, Clock, Settings, Loggers.CreateLogger<Pruner>());
 
     /// <summary>What dispatchers tell senders by.</summary>
     public SendSignal Signal { get; } = new();

@@ -1,3 +1,4 @@
+using Dapper;
 using Orchestrator.Core;
 using Orchestrator.Service.Postgres;
 using Orchestrator.Service.Scheduling;
@@ -18,14 +19,16 @@ public sealed class PruningTests(PostgresServer server) : IAsyncLifetime
 
     public ValueTask DisposeAsync() => _db.DisposeAsync();
 
-    private Task<int> PruneAsync() => _db.NewPruner().RunOnceAsync(TestContext.Current.CancellationToken);
+    private async Task<int> PruneAsync() => (await _db.NewPruner().RunOnceAsync(after: null, TestContext.Current.CancellationToken)).Pruned;
 
     private Task<int> CountAsync(string table) => _db.SingleAsync<int>($"SELECT count(*)::int FROM {table}");
 
-    private async Task<Guid> DeliveredAsync(string user, string? key = null)
+    private async Task<Guid> DeliveredAsync(string user, string? key = null, bool isSent = true)
     {
         await _db.ScheduleAsync(Some.Request(user) with { Lane = Lane.High, ScheduledBy = "concierge" }, key);
         await _db.DispatchAsync();
+        if (isSent)
+            await _db.ExecuteAsync("UPDATE messages SET status = 'sent' WHERE user_id = @user", new { user });
         return await _db.SingleAsync<Guid>("SELECT id FROM message_queue WHERE user_id = @user ORDER BY created_at DESC LIMIT 1", new { user });
     }
 
@@ -74,7 +77,8 @@ public sealed class PruningTests(PostgresServer server) : IAsyncLifetime
         (await _db.QueryAsync<string>("SELECT status FROM message_queue ORDER BY status")).ShouldBe(["cancelled", "expired", "failed", "superseded"]);
 
         _db.Now += Duration.FromDays(11);
-        (await PruneAsync()).ShouldBe(4);
+        // The one that was replaced goes first, and then the one that has replaced it.
+        (await PruneAsync() + await PruneAsync()).ShouldBe(4);
     }
 
     [Fact]
@@ -119,7 +123,7 @@ public sealed class PruningTests(PostgresServer server) : IAsyncLifetime
         _db.Now += Duration.FromDays(11);
         await using var connection = await _db.DataSource.OpenConnectionAsync(TestContext.Current.CancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(TestContext.Current.CancellationToken);
-        await Dapper.SqlMapper.ExecuteAsync(connection, "SELECT FROM message_queue WHERE id = @held FOR UPDATE", new { held }, transaction);
+        await connection.ExecuteAsync("SELECT FROM message_queue WHERE id = @held FOR UPDATE", new { held }, transaction);
 
         (await PruneAsync()).ShouldBe(1);
 
@@ -127,20 +131,90 @@ public sealed class PruningTests(PostgresServer server) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Two_instances_prune_each_message_once()
+    public async Task One_instance_prunes_at_a_time_and_the_other_leaves_it_to_it()
+    {
+        await DeliveredAsync("ann");
+        _db.Now += Duration.FromDays(11);
+        await using var connection = await _db.DataSource.OpenConnectionAsync(TestContext.Current.CancellationToken);
+        await using var transaction = await connection.BeginTransactionAsync(TestContext.Current.CancellationToken);
+        await connection.ExecuteAsync("SELECT pg_advisory_xact_lock(1886549358)", transaction: transaction);
+
+        (await PruneAsync()).ShouldBe(0);
+
+        await transaction.RollbackAsync(TestContext.Current.CancellationToken);
+        (await PruneAsync()).ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task A_message_stays_while_its_SMS_is_still_to_be_sent_and_hides_none_that_come_after_it()
+    {
+        _db.Settings = _db.Settings with { Sms = _db.Settings.Sms with { Delivery = Service.Sms.SmsDelivery.Log } };
+        var waits = await DeliveredAsync("ann", isSent: false);
+        await DeliveredAsync("bob");
+        _db.Now += Duration.FromDays(11);
+
+        (await PruneAsync()).ShouldBe(1);
+        (await _db.SingleAsync<Guid>("SELECT id FROM message_queue")).ShouldBe(waits);
+
+        // Where another program sends, this one does not know what becomes of it.
+        _db.Settings = _db.Settings with { Sms = _db.Settings.Sms with { Delivery = Service.Sms.SmsDelivery.External } };
+        (await PruneAsync()).ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task What_another_program_has_queued_again_stays_and_the_next_step_goes_on_behind_it()
     {
         await _db.ExecuteAsync(
             """
             INSERT INTO message_queue (user_id, agent_id, message_data, scheduled_for, status, finished_at)
-            SELECT 'ann', 'a', '{}', @at, 'failed', @at FROM generate_series(1, 800)
+            SELECT 'ann', 'a', '{}', @at, CASE WHEN i <= @many THEN 'queued' ELSE 'failed' END, @at + i * interval '1 second' FROM generate_series(1, @many + 1) AS i
             """,
-            new { at = _db.Now });
+            new { at = _db.Now, many = Pruner.StepSize });
         _db.Now += Duration.FromDays(11);
 
-        var pruned = await Task.WhenAll(PruneAsync(), PruneAsync());
+        var first = await _db.NewPruner().RunOnceAsync(after: null, TestContext.Current.CancellationToken);
+        var second = await _db.NewPruner().RunOnceAsync(first, TestContext.Current.CancellationToken);
 
-        // Together they have taken a step each at most, and no row twice.
-        (pruned.Sum() + await CountAsync("message_queue")).ShouldBe(800);
+        (first.Looked, first.Pruned, second.Looked, second.Pruned).ShouldBe((Pruner.StepSize, 0, 1, 1));
+    }
+
+    [Fact]
+    public async Task On_an_adopted_database_a_message_goes_after_the_one_that_it_replaced_and_stays_while_that_stays()
+    {
+        await using var adopted = await server.CreateAdoptableAsync();
+        adopted.Settings = _db.Settings;
+        await new Migrator(adopted.DataSource).MigrateAsync(TestContext.Current.CancellationToken);
+        var user = await adopted.SingleAsync<string>("SELECT id::text FROM users LIMIT 1");
+        await adopted.ExecuteAsync("DELETE FROM message_queue");
+        // One replaced by the service before, and nobody knows when; one replaced by this one.
+        await adopted.ExecuteAsync(
+            """
+            INSERT INTO message_queue (id, user_id, agent_id, message_data, scheduled_for, status, finished_at)
+            SELECT ('00000000-0000-0000-0000-00000000000' || i)::uuid, @user::external_id, 'a', '{}', @Now, 'failed', @Now + i * interval '1 second' FROM generate_series(1, 3) AS i;
+            INSERT INTO message_queue (user_id, agent_id, message_data, scheduled_for, status, superseded_by_message_id)
+            VALUES (@user::external_id, 'a', '{}', @Now, 'superseded', '00000000-0000-0000-0000-000000000001');
+            UPDATE message_queue SET superseded_by_message_id = '00000000-0000-0000-0000-000000000003' WHERE id = '00000000-0000-0000-0000-000000000002'
+            """,
+            new { user, adopted.Now });
+        adopted.Now += Duration.FromDays(11);
+
+        for (var step = 0; step < 2; step++)
+            await adopted.NewPruner().RunOnceAsync(after: null, TestContext.Current.CancellationToken);
+
+        (await adopted.QueryAsync<string>("SELECT status FROM message_queue ORDER BY status")).ShouldBe(["failed", "superseded"]);
+    }
+
+    [Fact]
+    public async Task What_another_programs_table_refers_to_is_kept_and_everything_else_goes()
+    {
+        var referred = await DeliveredAsync("ann");
+        await DeliveredAsync("bob");
+        await _db.ExecuteAsync("CREATE TABLE others (message_id uuid REFERENCES message_queue (id)); INSERT INTO others VALUES (@referred)", new { referred });
+        _db.Now += Duration.FromDays(11);
+
+        (await PruneAsync()).ShouldBe(1);
+
+        (await _db.SingleAsync<Guid>("SELECT id FROM message_queue")).ShouldBe(referred);
     }
 
     [Fact]
@@ -183,13 +257,18 @@ public sealed class PruningTests(PostgresServer server) : IAsyncLifetime
         {
             ("ListMessages", new { statuses = new[] { "queued", "failed", "sent" }, at = Instant.MaxValue, after = Guid.Empty, limit = 50 }),
             ("ListMessages", new { statuses = new[] { "queued" }, at = Instant.MaxValue, after = Guid.Empty, limit = 50 }),
-            ("PruneMessages", new { before = _db.Now, firstDay = _db.Now.InUtc().Date, limit = 50 }),
+            ("FindPrunable", new { before = _db.Now + Duration.FromDays(1), afterTime = _db.Now, afterId = Guid.Empty, pruningLock = 1L, sends = true, limit = 50 }),
         })
         {
-            var plan = string.Join('\n', await _db.QueryAsync<string>("EXPLAIN (ANALYZE, BUFFERS OFF, COSTS OFF, TIMING OFF) " + Sql.Query(query), parameters));
+            await using var connection = await _db.DataSource.OpenConnectionAsync(TestContext.Current.CancellationToken);
+            await using var transaction = await connection.BeginTransactionAsync(TestContext.Current.CancellationToken);
+            if (query == "FindPrunable")
+                await connection.ExecuteAsync(Sql.Query("PlanByIndex"));
+            var plan = string.Join('\n', await connection.QueryAsync<string>("EXPLAIN (ANALYZE, BUFFERS OFF, COSTS OFF, TIMING OFF) " + Sql.Query(query), parameters));
             plan.ShouldNotContain("Seq Scan on message_queue");
             foreach (var rows in plan.Split('\n').Where(line => line.Contains("message_queue", StringComparison.Ordinal)).Select(RowsOf))
                 rows.ShouldBeLessThanOrEqualTo(50, plan);
+            plan.ShouldNotContain("Rows Removed by Filter");
         }
     }
 
