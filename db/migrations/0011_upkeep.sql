@@ -1,7 +1,3 @@
--- Old indexes go when the new ones are there. That takes the table for a moment: a busy one is not waited for long, and is tried again.
-SET LOCAL lock_timeout = '2s';
-DROP INDEX IF EXISTS message_queue_user_idx, message_queue_status_idx;
-
 -- Autovacuum waits for a fifth of a table to be dead: of ten million messages two million, each of which a claim may have to step over at
 -- the head of its index. So it comes after a hundredth, and statistics are taken as often; a table that holds a few rows, each written
 -- many times a second, is cleaned at every look.

@@ -207,11 +207,15 @@ public sealed class GroupSchedulingTests(PostgresServer server) : IAsyncLifetime
 
         var requests = users.Select(user => ScheduleAsync(scheduler, Some.Request(user))).ToList();
 
-        // All but one are answered while the lock is still held.
+        // As many again for that user as would take every connection.
+        var more = Enumerable.Range(0, 150).Select(_ => ScheduleAsync(scheduler, Some.Request(users[7]))).ToList();
+
+        // All others are answered while the lock is still held, and the database can be asked.
         await Task.WhenAll(requests.Where((_, i) => i != 7)).WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
         requests[7].IsCompleted.ShouldBeFalse();
+        await ScheduleAsync(scheduler, Some.Request(users[3])).WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
         await transaction.RollbackAsync(TestContext.Current.CancellationToken);
-        Id(await requests[7]).ShouldNotBe(Guid.Empty);
+        (await Task.WhenAll([requests[7], .. more])).Select(Id).Distinct().Count().ShouldBe(151);
     }
 
     [Fact]

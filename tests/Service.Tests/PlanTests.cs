@@ -37,6 +37,25 @@ public sealed class PlanTests(PostgresServer server) : IAsyncLifetime
         await ExpectByIdAsync(query);
     }
 
+    [Fact]
+    public async Task What_a_model_is_at_is_found_by_its_own_index_however_much_else_waits_for_the_users()
+    {
+        await _db.ExecuteAsync(
+            """
+            INSERT INTO message_queue (user_id, agent_id, message_data, scheduled_for, created_at)
+            SELECT 'user_' || i % 200, 'a', '{"content": "x"}', @Now + interval '1 hour', @Now FROM generate_series(1, @Waiting) AS i
+            """,
+            new { _db.Now, Waiting });
+        await using var connection = await _db.DataSource.OpenConnectionAsync(TestContext.Current.CancellationToken);
+        await using var transaction = await connection.BeginTransactionAsync(TestContext.Current.CancellationToken);
+        await connection.ExecuteAsync(Sql.Query("PlanByIndex"));
+
+        var plan = await connection.QueryAsync<string>(
+            "EXPLAIN " + Sql.Query("LoadLeasedMessages"), new { userIds = Enumerable.Range(0, 200).Select(i => $"user_{i}").ToArray(), _db.Now });
+
+        plan.ShouldContain(line => line.Contains("Index Scan using message_queue_leased_idx", StringComparison.Ordinal));
+    }
+
     private async Task ExpectByIdAsync(string query)
     {
         await _db.ExecuteAsync(

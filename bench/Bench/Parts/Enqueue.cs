@@ -12,7 +12,7 @@ internal static class Enqueue
     private const int Users = 50_000;
     private const int Connections = 64;
 
-    private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(6);
     private static readonly TimeSpan Time = TimeSpan.FromSeconds(5);
 
     public static async Task<PartResult> RunAsync(Stage stage)

@@ -111,16 +111,15 @@ public sealed class BatchScheduler(
         }
         catch (Exception e) when (DatabaseErrors.MayBeAboutTheData(e))
         {
-            // A lock that was held so long is held still: every part would wait for it again.
-            if (DatabaseErrors.IsLockHeld(e))
-                lockTimeout = "20ms";
             Log.BatchNotStored(logger, entries.Count, DatabaseErrors.Describe(e));
-        }
-
-        if (entries.Count == 1)
-        {
-            run.Single.Add(entries[0]);
-            return;
+            // A lock that was held so long is held still: every part would wait for it again. It is one user's, mostly.
+            if (DatabaseErrors.IsLockHeld(e))
+                (lockTimeout, entries) = ("20ms", [.. entries.OrderBy(entry => entry.Request.UserId, StringComparer.Ordinal).ThenBy(entry => entry.Index)]);
+            if (entries.Count == 1 || (DatabaseErrors.IsLockHeld(e) && entries[0].Request.UserId == entries[^1].Request.UserId))
+            {
+                run.Single.AddRange(entries);
+                return;
+            }
         }
 
         var half = entries.Count / 2;

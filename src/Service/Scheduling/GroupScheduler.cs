@@ -8,7 +8,7 @@ namespace Orchestrator.Service.Scheduling;
 /// which takes its few round trips and one commit for all. A message that comes alone is stored alone, at once. Each caller is answered
 /// after the commit of its own message.
 /// </summary>
-public sealed class GroupScheduler(Scheduler scheduler, BatchScheduler batchScheduler)
+public sealed class GroupScheduler(Scheduler scheduler, BatchScheduler batchScheduler) : IDisposable
 {
     /// <summary>How many groups may be stored at once.</summary>
     private const int MostWriters = 4;
@@ -20,7 +20,12 @@ public sealed class GroupScheduler(Scheduler scheduler, BatchScheduler batchSche
     private const int Crowd = 100;
 
     private readonly ConcurrentQueue<Member> _waiting = new();
+
+    /// <summary>What goes by itself takes so many connections and no more, for however long somebody holds it up.</summary>
+    private readonly SemaphoreSlim _single = new(4);
+
     private int _writers;
+    private int _goingSingly;
 
     /// <summary>Queues the message, or the messages of one request.</summary>
     /// <param name="request">The checked request.</param>
@@ -33,9 +38,12 @@ public sealed class GroupScheduler(Scheduler scheduler, BatchScheduler batchSche
             ? scheduler.ScheduleAsync(request, key, dryRun, cancellationToken)
             : JoinAsync(new BatchItem(request, key), cancellationToken);
 
+    /// <summary>Nobody may be waiting any more.</summary>
+    public void Dispose() => _single.Dispose();
+
     private Task<ScheduleOutcome> JoinAsync(BatchItem item, CancellationToken cancellationToken)
     {
-        if (_waiting.Count >= MostWaiting)
+        if (_waiting.Count + Volatile.Read(ref _goingSingly) >= MostWaiting)
             return Task.FromResult<ScheduleOutcome>(new ScheduleOutcome.Refused(Problem.DatabaseUnavailable()));
 
         var member = new Member(item, cancellationToken);
@@ -87,13 +95,26 @@ public sealed class GroupScheduler(Scheduler scheduler, BatchScheduler batchSche
 
     private async Task ScheduleSinglyAsync(Member member)
     {
+        Interlocked.Increment(ref _goingSingly);
         try
         {
-            member.Outcome.SetResult(await scheduler.ScheduleAsync(member.Item.Request!, member.Item.Key, dryRun: false, member.CancellationToken));
+            await _single.WaitAsync(member.CancellationToken);
+            try
+            {
+                member.Outcome.SetResult(await scheduler.ScheduleAsync(member.Item.Request!, member.Item.Key, dryRun: false, member.CancellationToken));
+            }
+            finally
+            {
+                _single.Release();
+            }
         }
         catch (Exception e)
         {
             member.Outcome.TrySetException(e);
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _goingSingly);
         }
     }
 

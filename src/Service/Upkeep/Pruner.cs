@@ -37,13 +37,13 @@ public sealed class Pruner(NpgsqlDataSource database, DatabaseClock clock, Setti
         {
             return await RunAsync(after, retention, StepSize, cancellationToken);
         }
-        catch (PostgresException e) when (DatabaseErrors.IsRefusedData(e))
+        catch (PostgresException e) when (IsOneRowsFault(e))
         {
-            // Another program's table refers to one of them, and forbids it. The others go, one by one.
+            // Another program's table refers to one of them and forbids it, or takes too long to say so. The others go, one by one.
             Log.PruningRefused(logger, DatabaseErrors.Describe(e));
         }
 
-        var step = after ?? PruningStep.Nothing;
+        var step = (after ?? PruningStep.Nothing) with { Pruned = 0 };
         for (var i = 0; i < StepSize; i++)
         {
             var one = await RunOneAsync(step, retention, cancellationToken);
@@ -62,11 +62,13 @@ public sealed class Pruner(NpgsqlDataSource database, DatabaseClock clock, Setti
         {
             return await RunAsync(after, retention, limit: 1, cancellationToken);
         }
-        catch (PostgresException e) when (DatabaseErrors.IsRefusedData(e))
+        catch (PostgresException e) when (IsOneRowsFault(e))
         {
             return await RunAsync(after, retention, limit: 1, cancellationToken, deletes: false);
         }
     }
+
+    private static bool IsOneRowsFault(PostgresException e) => DatabaseErrors.IsRefusedData(e) || DatabaseErrors.MayPass(e);
 
     private async Task<PruningStep> RunAsync(
         PruningStep? after, Duration retention, int limit, CancellationToken cancellationToken, bool deletes = true)
@@ -75,6 +77,12 @@ public sealed class Pruner(NpgsqlDataSource database, DatabaseClock clock, Setti
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
         await connection.ExecuteAsync(new CommandDefinition(
             Sql.Batch("BoundTransaction", "PlanByIndex"), new { lockTimeout = "1s" }, transaction, cancellationToken: cancellationToken));
+        if (!await connection.QuerySingleAsync<bool>(new CommandDefinition(
+                Sql.Query("LockPruning"), new { pruningLock = PruningLock }, transaction, cancellationToken: cancellationToken)))
+        {
+            return PruningStep.Nothing;
+        }
+
         var before = (await clock.ReadAsync(connection, cancellationToken)).Now - retention;
         var found = (await connection.QueryAsync<Prunable>(new CommandDefinition(
             Sql.Query("FindPrunable"),
@@ -84,7 +92,6 @@ public sealed class Pruner(NpgsqlDataSource database, DatabaseClock clock, Setti
                 limit,
                 afterTime = after?.FinishedAt ?? Instant.FromUtc(1900, 1, 1, 0, 0),
                 afterId = after?.Id ?? Guid.Empty,
-                pruningLock = PruningLock,
                 sends = settings.Sms.Delivery != SmsDelivery.External,
             },
             transaction, cancellationToken: cancellationToken))).AsList();
