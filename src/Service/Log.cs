@@ -180,9 +180,6 @@ internal static partial class Log
     [LoggerMessage(84, LogLevel.Warning, "Another table refers to messages that are old enough to be deleted ({Fault}); those are kept")]
     public static partial void PruningRefused(ILogger logger, string fault);
 
-    [LoggerMessage(82, LogLevel.Information, "The database is ready; statements are {How} ({Reason})")]
-    public static partial void DatabaseReady(ILogger logger, string how, string reason);
-
     [LoggerMessage(83, LogLevel.Warning, "What became due could not be dispatched ({Fault}); the next tick takes it")]
     public static partial void WakeFailed(ILogger logger, string fault);
 

@@ -31,15 +31,13 @@ public static class ServiceRegistration
         // Npgsql tells every statement, and the MCP SDK every call, at the level at which the service tells every message.
         services.AddLogging(logging => logging.AddFilter("Npgsql", LogLevel.Warning).AddFilter("ModelContextProtocol", LogLevel.Warning));
         services.TryAddSingleton(new DatabaseClock());
-        var preparation = StatementPreparation.Decide(settings.ConnectionString!, settings.PreparedStatements);
         return services
-            .AddNpgsqlDataSource(preparation.ConnectionString, source =>
+            .AddNpgsqlDataSource(settings.ConnectionString!, source =>
             {
                 source.UseNodaTime();
                 // The pool's name in its metrics: else it is the connection string.
                 source.Name = "orchestrator";
             })
-            .AddSingleton(preparation)
             .AddSingleton(settings)
             .AddSingleton<DatabaseReadiness>()
             .AddSingleton<Migrator>()

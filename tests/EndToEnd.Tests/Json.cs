@@ -25,5 +25,8 @@ internal static class Json
         return (response.StatusCode, JsonDocument.Parse(text).RootElement, response);
     }
 
-    public static string? Text(this JsonElement element, string field) => element.GetProperty(field).GetString();
+    /// <summary>A field that must be a string; a problem, which has none such, is shown whole.</summary>
+    public static string? Text(this JsonElement element, string field) => element.GetProperty(field) is { ValueKind: JsonValueKind.String or JsonValueKind.Null } text
+        ? text.GetString()
+        : throw new ShouldAssertException($"{field} is no string: {element}");
 }

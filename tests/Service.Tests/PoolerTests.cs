@@ -59,20 +59,6 @@ public sealed class PoolerTests(PostgresServer server) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Statements_are_prepared_on_a_direct_connection_and_not_behind_a_pooler_unless_told()
-    {
-        await using var direct = await server.CreateEmptyAsync();
-
-        StatementPreparation.Decide(direct.ConnectionString, configured: null).IsOn.ShouldBeTrue();
-        StatementPreparation.Decide(direct.ConnectionString, configured: false).IsOn.ShouldBeFalse();
-        var pooled = StatementPreparation.Decide(_pooler.ConnectionString, configured: null);
-        (pooled.IsOn, pooled.ConnectionString).ShouldBe((false, _pooler.ConnectionString));
-        StatementPreparation.Decide(_pooler.ConnectionString, configured: true).IsOn.ShouldBeTrue();
-        StatementPreparation.Decide(_pooler.ConnectionString + ";Max Auto Prepare=7", configured: null).IsOn.ShouldBeTrue();
-        StatementPreparation.Decide("Host=127.0.0.1;Port=1;Username=u;Database=d", configured: null).IsOn.ShouldBeFalse();
-    }
-
-    [Fact]
     public async Task Instances_that_start_at_once_apply_each_migration_once()
     {
         var instances = Enumerable.Range(0, 8).Select(_ => new TestDatabase(_pooler.ConnectionString)).ToList();

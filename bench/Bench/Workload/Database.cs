@@ -27,10 +27,10 @@ internal sealed class Database(DatabaseCopy copy) : IAsyncDisposable
 
     public NpgsqlDataSource Source { get; } = Connect(copy.ConnectionString);
 
-    /// <summary>A data source as the service has it: it knows NodaTime's types, and statements are prepared.</summary>
+    /// <summary>A data source as the service has it: it knows NodaTime's types.</summary>
     public static NpgsqlDataSource Connect(string connectionString)
     {
-        var builder = new NpgsqlDataSourceBuilder(StatementPreparation.Decide(ConnectionStrings.Parse(connectionString), configured: true).ConnectionString);
+        var builder = new NpgsqlDataSourceBuilder(ConnectionStrings.Parse(connectionString));
         builder.UseNodaTime();
         return builder.Build();
     }

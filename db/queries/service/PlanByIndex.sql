@@ -1,5 +1,5 @@
--- What follows in the transaction finds its rows by index, a known few of them, whatever a table's statistics say or do not yet say, and
--- whenever a plan that is kept was made: so the other plans are switched off. Materialize is one of them: it lets all that waits be read
+-- What follows in the transaction finds its rows by index, a known few of them, whatever a table's statistics say or do not yet say:
+-- so the other plans are switched off. Materialize is one of them: it lets all that waits be read
 -- once and gone through for each message of a batch.
 SELECT set_config('jit', 'off', true), set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true),
   set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true), set_config('enable_material', 'off', true)

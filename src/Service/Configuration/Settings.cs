@@ -30,9 +30,6 @@ public sealed record Settings
     /// <summary>The connection string of the database; null only on the embedded host, which then starts its own.</summary>
     public string? ConnectionString { get; init; }
 
-    /// <summary>Whether statements are prepared; null: where the database shows that it can be done.</summary>
-    public bool? PreparedStatements { get; init; }
-
     /// <summary>The keys that callers may present; empty: no key is asked for.</summary>
     public IReadOnlyList<ApiKey> ApiKeys { get; init; } = [];
 
@@ -95,7 +92,6 @@ public sealed record Settings
         var settings = new Settings
         {
             ConnectionString = ReadConnectionString(read, host),
-            PreparedStatements = read.Flag("Orchestrator:PreparedStatements"),
             ApiKeys = ApiKey.Read(read),
             RequestsPerMinute = read.Number("Orchestrator:RequestsPerMinute", 1, 1_000_000),
             ProcessQueueSchedule = read.Schedule("PROCESS_QUEUE_SCHEDULE") ?? "*/30 * * * * *",

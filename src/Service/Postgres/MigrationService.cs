@@ -7,7 +7,7 @@ namespace Orchestrator.Service.Postgres;
 
 /// <summary>Migrates at start-up, and waits for a database that comes later: the process serves from the start, with 503 until then.</summary>
 internal sealed class MigrationService(
-    Migrator migrator, StatementPreparation preparation, SmsLedger ledger, Settings settings, DatabaseReadiness readiness, TimeProvider time,
+    Migrator migrator, SmsLedger ledger, Settings settings, DatabaseReadiness readiness, TimeProvider time,
     ILogger<MigrationService> logger) : BackgroundService
 {
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(5);
@@ -24,7 +24,6 @@ internal sealed class MigrationService(
                 if (settings.Sms.Delivery != SmsDelivery.External)
                     await ledger.BeginSendingAsync(stoppingToken);
                 readiness.Declare();
-                Log.DatabaseReady(logger, preparation.IsOn ? "prepared" : "planned each time", preparation.Reason);
                 return;
             }
             catch (Exception e) when (DatabaseErrors.IsOutOfReach(e) && !stoppingToken.IsCancellationRequested)
