@@ -12,8 +12,6 @@ public static class DatabaseErrors
     /// </summary>
     public static bool IsOutOfReach(Exception exception) => exception switch
     {
-        // Asked again, it is planned anew.
-        PostgresException when IsOvertakenPlan(exception) => true,
         PostgresException e => e.IsTransient || e.InvariantSeverity is "FATAL" or "PANIC" || e.SqlState[..2] is "08" or "53" or "57" or "58",
         NpgsqlException or TimeoutException or SocketException => true,
         // A connection that broke while a result was being read may surface so.
@@ -24,15 +22,9 @@ public static class DatabaseErrors
     /// <summary>Whether a lock that somebody else holds kept a statement from its end: it may succeed as soon as that is released.</summary>
     public static bool IsLockHeld(Exception exception) => exception is PostgresException { SqlState: "55P03" or "40P01" };
 
-    /// <summary>
-    /// Whether the error may pass by itself: a held lock, a statement cancelled for its time, a conflict, a kept plan that a change of a
-    /// table has overtaken (it is made anew then). No message ends by it.
-    /// </summary>
-    public static bool MayPass(Exception exception) => IsLockHeld(exception) || IsOvertakenPlan(exception)
-        || exception is PostgresException { IsTransient: true } or PostgresException { SqlState: "57014" or "55006" };
-
-    private static bool IsOvertakenPlan(Exception exception) =>
-        exception is PostgresException { SqlState: "26000" } or PostgresException { SqlState: "0A000", Routine: "RevalidateCachedQuery" };
+    /// <summary>Whether the error may pass by itself: a held lock, a statement cancelled for its time, a conflict. No message ends by it.</summary>
+    public static bool MayPass(Exception exception) =>
+        IsLockHeld(exception) || exception is PostgresException { IsTransient: true } or PostgresException { SqlState: "57014" or "55006" };
 
     /// <summary>Whether the data of a statement is refused, by a type, a constraint or a trigger: trying again changes nothing.</summary>
     public static bool IsRefusedData(Exception exception) =>

@@ -81,7 +81,7 @@ internal sealed record SchedulingContext
             agentId = sequence?.AgentId,
             sequenceKey = sequence?.Sequence!.Id,
         };
-        // Where statements are not prepared, planning one costs more than running it for one request: only what is called for is asked.
+        // Each statement is planned anew, which for one request costs more than running it: only what is called for is asked.
         var anyFinds = asked.Any(a => a.Request.ConversationId is null);
         List<string> statements = ["PlanByIndex", "ReadClock", "LoadUsers", "LoadBudgets", "LoadWaitingMessages"];
         if (parameters.conversationIds.Length > 0)

@@ -33,6 +33,7 @@ public sealed class Pruner(NpgsqlDataSource database, DatabaseClock clock, Setti
         if (settings.Retention is not { } retention)
             return PruningStep.Nothing;
 
+        after ??= PruningStep.Nothing;
         try
         {
             return await RunAsync(after, retention, StepSize, cancellationToken);
@@ -43,7 +44,7 @@ public sealed class Pruner(NpgsqlDataSource database, DatabaseClock clock, Setti
             Log.PruningRefused(logger, DatabaseErrors.Describe(e));
         }
 
-        var step = (after ?? PruningStep.Nothing) with { Pruned = 0 };
+        var step = after with { Pruned = 0 };
         for (var i = 0; i < StepSize; i++)
         {
             var one = await RunOneAsync(step, retention, cancellationToken);
@@ -71,7 +72,7 @@ public sealed class Pruner(NpgsqlDataSource database, DatabaseClock clock, Setti
     private static bool IsOneRowsFault(PostgresException e) => DatabaseErrors.IsRefusedData(e) || DatabaseErrors.MayPass(e);
 
     private async Task<PruningStep> RunAsync(
-        PruningStep? after, Duration retention, int limit, CancellationToken cancellationToken, bool deletes = true)
+        PruningStep after, Duration retention, int limit, CancellationToken cancellationToken, bool deletes = true)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
@@ -90,8 +91,8 @@ public sealed class Pruner(NpgsqlDataSource database, DatabaseClock clock, Setti
             {
                 before,
                 limit,
-                afterTime = after?.FinishedAt ?? Instant.FromUtc(1900, 1, 1, 0, 0),
-                afterId = after?.Id ?? Guid.Empty,
+                afterTime = after.FinishedAt,
+                afterId = after.Id,
                 sends = settings.Sms.Delivery != SmsDelivery.External,
             },
             transaction, cancellationToken: cancellationToken))).AsList();
