@@ -81,7 +81,7 @@ public sealed class MigrationTests(PostgresServer server) : IAsyncLifetime
         await using var transaction = await connection.BeginTransactionAsync(TestContext.Current.CancellationToken);
         var role = $"gateway_{Guid.NewGuid():N}";
         await connection.ExecuteAsync($"CREATE ROLE {role}; GRANT ALL ON ALL TABLES IN SCHEMA public TO {role}");
-        foreach (var table in (string[])["message_queue", "user_message_budget", "dispatchers", "idempotency_keys", "orchestrator_migrations", "waiting_messages", "sequence_messages"])
+        foreach (var table in (string[])["message_queue", "user_message_budget", "dispatchers", "idempotency_keys", "orchestrator_migrations", "queue_messages", "waiting_messages", "sequence_messages"])
         {
             (await connection.ExecuteScalarAsync<long>($"SELECT count(*) FROM {table}")).ShouldBePositive(table);
             await connection.ExecuteAsync($"SET LOCAL ROLE {role}");

@@ -3,8 +3,8 @@ WITH due AS MATERIALIZED (
   SELECT taken.*
   FROM unnest(@ids::uuid[]) AS wanted (id)
   CROSS JOIN LATERAL (
-    SELECT w.* FROM waiting_messages w
-    WHERE w.id = wanted.id AND (w.scheduled_for <= @now OR w.stands_in_line)
+    SELECT w.* FROM queue_messages w
+    WHERE w.id = wanted.id AND w.status || '' = 'queued' AND (w.scheduled_for <= @now OR w.stands_in_line)
     LIMIT 1
     FOR UPDATE SKIP LOCKED
   ) AS taken

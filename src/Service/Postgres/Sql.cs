@@ -12,7 +12,7 @@ public static class Sql
     public static IReadOnlyList<KeyValuePair<string, string>> Migrations { get; } =
         [.. Read("migrations/").OrderBy(migration => migration.Key, StringComparer.Ordinal)];
 
-    /// <summary>The statement of <c>db/queries/…/<c>db/queries/&lt;name&gt;.sql</c>lt;name<c>db/queries/&lt;name&gt;.sql</c>gt;.sql</c>.</summary>
+    /// <summary>The statement of <c>db/queries/…/&lt;name&gt;.sql</c>.</summary>
     /// <exception cref="KeyNotFoundException">There is no such file.</exception>
     public static string Query(string name) => Queries[name];
 

@@ -97,32 +97,29 @@ internal sealed record SchedulingContext
 
         Instant now;
         Dictionary<string, UserRow> users;
-        ILookup<string, BudgetRow> budgets;
-        ILookup<string, ClaimedMessage> waiting;
+        Dictionary<string, List<BudgetRow>> budgets;
+        Dictionary<string, List<ClaimedMessage>> waiting;
         HashSet<(string Id, string UserId)> known;
         Dictionary<string, string> active;
         Dictionary<string, AnswerTimesRow> answers;
         Dictionary<string, IdempotencyKeyRow> keys;
         IReadOnlyList<ClaimedMessage> arrived;
-        await using (var results = await connection.QueryMultipleAsync(
-            new CommandDefinition(Sql.Batch(statements), parameters, cancellationToken: cancellationToken)))
+        await using (var results = await ResultSets.QueryAsync(
+            connection, new CommandDefinition(Sql.Batch(statements), parameters, cancellationToken: cancellationToken)))
         {
-            await results.ReadSingleAsync();
+            await results.SkipAsync();
             now = clock.Of(await results.ReadSingleAsync<Instant>());
             users = (await results.ReadAsync<UserRow>()).ToDictionary(user => user.UserId);
-            budgets = (await results.ReadAsync<BudgetRow>()).ToLookup(budget => budget.UserId);
-            waiting = (await results.ReadAsync<ClaimedMessage>()).ToLookup(message => message.UserId);
+            budgets = ByUser(await results.ReadAsync<BudgetRow>(), budget => budget.UserId);
+            waiting = ByUser(await results.ReadAsync<ClaimedMessage>(), message => message.UserId);
             known = parameters.conversationIds.Length == 0 ? [] : [.. (await results.ReadAsync<ConversationRow>()).Select(c => (c.Id, c.UserId))];
             active = anyFinds ? (await results.ReadAsync<ConversationRow>()).ToDictionary(c => c.UserId, c => c.Id) : [];
             answers = parameters.answeringUserIds.Length == 0 ? [] : (await results.ReadAsync<AnswerTimesRow>()).ToDictionary(a => a.UserId);
             keys = parameters.keys.Length == 0 ? [] : (await results.ReadAsync<IdempotencyKeyRow>()).ToDictionary(k => k.Key);
-            arrived = sequence is null ? [] : (await results.ReadAsync<ClaimedMessage>()).AsList();
+            arrived = sequence is null ? [] : await results.ReadAsync<ClaimedMessage>();
         }
 
-        var higherLanesDue = asked.Any(a => a.Request.Lane == Lane.Low)
-            ? (int)await connection.ExecuteScalarAsync<long>(new CommandDefinition(
-                Sql.Query("CountHigherLanesDue"), new { now, limit = busyAbove + 1 }, cancellationToken: cancellationToken))
-            : 0;
+        var higherLanesDue = asked.Any(a => a.Request.Lane == Lane.Low) ? await CountHigherLanesDueAsync(connection, now, busyAbove, cancellationToken) : 0;
 
         return [.. asked.Select(a => Of(a.Request, a.Key))];
 
@@ -134,8 +131,8 @@ internal sealed record SchedulingContext
             {
                 Now = now,
                 User = users.GetValueOrDefault(request.UserId),
-                Budgets = [.. budgets[request.UserId]],
-                Waiting = [.. waiting[request.UserId]],
+                Budgets = budgets.GetValueOrDefault(request.UserId) ?? (IReadOnlyList<BudgetRow>)[],
+                Waiting = waiting.GetValueOrDefault(request.UserId) ?? (IReadOnlyList<ClaimedMessage>)[],
                 BestHours = ParseHours(answer?.BestHours),
                 Inbound = answer?.Inbound ?? [],
                 ConversationId = named is null ? active.GetValueOrDefault(request.UserId)
@@ -146,6 +143,27 @@ internal sealed record SchedulingContext
                 Sequence = arrived,
             };
         }
+    }
+
+    private static async Task<int> CountHigherLanesDueAsync(NpgsqlConnection connection, Instant now, int busyAbove, CancellationToken cancellationToken)
+    {
+        await using var results = await ResultSets.QueryAsync(connection, new CommandDefinition(
+            Sql.Batch("PlanByIndex", "CountHigherLanesDue"), new { now, limit = busyAbove + 1 }, cancellationToken: cancellationToken));
+        await results.SkipAsync();
+        return (int)await results.ReadSingleAsync<long>();
+    }
+
+    private static Dictionary<string, List<T>> ByUser<T>(List<T> rows, Func<T, string> userOf)
+    {
+        var byUser = new Dictionary<string, List<T>>();
+        foreach (var row in rows)
+        {
+            if (!byUser.TryGetValue(userOf(row), out var ofUser))
+                byUser.Add(userOf(row), ofUser = []);
+            ofUser.Add(row);
+        }
+
+        return byUser;
     }
 
     private static bool SeeksBestTime(ScheduleRequest request) => request is { Lane: >= Lane.Medium, CanDelay: true };
