@@ -24,9 +24,24 @@ public sealed class DeliveryPolicy(Recipient recipient, DeliveryRules rules, int
     /// The order of one person's messages: lane, then the time they were first scheduled for, then age. Of those that tie, the ones that were
     /// given a slot come first: a batch claims in no order of its own, and would give a slot of an earlier batch once more.
     /// </summary>
-    public static IOrderedEnumerable<QueuedMessage> Order(IEnumerable<QueuedMessage> messages, Instant now, DeliveryRules rules) =>
-        messages.OrderBy(m => m.LaneAt(now, rules)).ThenBy(m => m.WaitingSince).ThenBy(m => m.CreatedAt)
-            .ThenByDescending(m => m.HasBeenHeld).ThenBy(m => m.Id);
+    public static IReadOnlyList<QueuedMessage> Order(IEnumerable<QueuedMessage> messages, Instant now, DeliveryRules rules)
+    {
+        List<QueuedMessage> ordered = [.. messages];
+        ordered.Sort(Compare);
+        return ordered;
+
+        int Compare(QueuedMessage one, QueuedMessage other)
+        {
+            var order = one.LaneAt(now, rules).CompareTo(other.LaneAt(now, rules));
+            if (order == 0)
+                order = one.WaitingSince.CompareTo(other.WaitingSince);
+            if (order == 0)
+                order = one.CreatedAt.CompareTo(other.CreatedAt);
+            if (order == 0)
+                order = other.HasBeenHeld.CompareTo(one.HasBeenHeld);
+            return order == 0 ? one.Id.CompareTo(other.Id) : order;
+        }
+    }
 
     /// <summary>Decides a due message at <paramref name="now"/> and takes the slot it gets.</summary>
     public Decision Decide(QueuedMessage message, Instant now)

@@ -1,3 +1,5 @@
+using System.Collections.Frozen;
+
 namespace Orchestrator.Core;
 
 /// <summary>
@@ -6,6 +8,23 @@ namespace Orchestrator.Core;
 /// </summary>
 public static class Reasons
 {
+    private static readonly FrozenDictionary<string, string> Sentences = FrozenDictionary.ToFrozenDictionary<string, string>(
+        [
+            .. Enum.GetValues<Hold>().Select(hold => KeyValuePair.Create(hold.Code(), hold.Sentence())),
+            .. Enum.GetValues<Failure>().Select(failure => KeyValuePair.Create(failure.Code(), failure.Sentence())),
+            new(Expired, ExpiredSentence),
+            new(NewerTopic, NewerTopicSentence),
+            new(SequenceBroken, SequenceBrokenSentence),
+            new(Rendering, RenderingSentence),
+            new(ModelUnavailable, ModelUnavailableSentence),
+            new(Stale, StaleSentence),
+            new(NotRendered, NotRenderedSentence),
+            new(CancelledByCaller, CancelledByCallerSentence),
+            new(SendingStopped, SendingStoppedSentence),
+            new(ExternalSender, ExternalSenderSentence),
+        ],
+        StringComparer.Ordinal);
+
     /// <summary>The code of a delivery.</summary>
     public const string Delivered = "delivered";
 
@@ -124,21 +143,5 @@ public static class Reasons
     };
 
     /// <summary>The sentence of any code; null for a null or unknown one, and for a delivery, which needs none.</summary>
-    public static string? SentenceOf(string? code) => code is null ? null
-        : Enum.GetValues<Hold>().Where(hold => hold.Code() == code).Select(Sentence)
-            .Concat(Enum.GetValues<Failure>().Where(failure => failure.Code() == code).Select(Sentence))
-            .FirstOrDefault() ?? code switch
-            {
-                Expired => ExpiredSentence,
-                NewerTopic => NewerTopicSentence,
-                SequenceBroken => SequenceBrokenSentence,
-                Rendering => RenderingSentence,
-                ModelUnavailable => ModelUnavailableSentence,
-                Stale => StaleSentence,
-                NotRendered => NotRenderedSentence,
-                CancelledByCaller => CancelledByCallerSentence,
-                SendingStopped => SendingStoppedSentence,
-                ExternalSender => ExternalSenderSentence,
-                _ => null,
-            };
+    public static string? SentenceOf(string? code) => code is null ? null : Sentences.GetValueOrDefault(code);
 }

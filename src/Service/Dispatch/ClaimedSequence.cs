@@ -23,9 +23,18 @@ internal sealed record ClaimedSequence(Sequence State, IReadOnlyList<ClaimedMess
     /// </summary>
     /// <param name="waiting">The messages.</param>
     /// <param name="hasModel">Whether there is a model, which will write those that have no text.</param>
-    public static IEnumerable<QueuedMessage> TogetherIn(IEnumerable<ClaimedMessage> waiting, bool hasModel) =>
-        from message in waiting
-        group message by message.SequenceId ?? message.Id into together
-        where together.All(m => m.SequenceId is null || m.Reason != Hold.SequenceUnfinished.Code())
-        select Sequence.Together([.. together.Select(m => m.ToQueuedMessage(needsModel: hasModel && !m.HasContent))]);
+    public static IEnumerable<QueuedMessage> TogetherIn(IReadOnlyList<ClaimedMessage> waiting, bool hasModel)
+    {
+        // Mostly there are no sequences, and few messages.
+        if (waiting.All(message => message.SequenceId is null))
+            return waiting.Select(AsQueued);
+
+        return
+            from message in waiting
+            group message by message.SequenceId ?? message.Id into together
+            where together.All(m => m.SequenceId is null || m.Reason != Hold.SequenceUnfinished.Code())
+            select Sequence.Together([.. together.Select(AsQueued)]);
+
+        QueuedMessage AsQueued(ClaimedMessage message) => message.ToQueuedMessage(needsModel: hasModel && !message.HasContent);
+    }
 }

@@ -96,7 +96,7 @@ internal sealed class DispatchTransaction(
             var all = person.Messages.Select(m => m.AsOne(AsQueued, settings.Rules))
                 .Concat(ClaimedSequence.TogetherIn(
                     // What waits for a model takes no slot before the model is at it: nobody knows when that is.
-                    held.Where(m => !m.StandsInLine && !due.ContainsKey(m.Id) && (m.SequenceId is null || !sequences.Contains(m.SequenceId))), rendering.HasModel));
+                    [.. held.Where(m => !m.StandsInLine && !due.ContainsKey(m.Id) && (m.SequenceId is null || !sequences.Contains(m.SequenceId)))], rendering.HasModel));
             foreach (var message in DeliveryPolicy.Order(all, now, settings.Rules))
             {
                 if (due.TryGetValue(message.Id, out var claimedMessage))
@@ -246,7 +246,7 @@ internal sealed class DispatchTransaction(
             userIds = leading.ConvertAll(m => m.UserId).ToArray(),
             sequenceIds = leading.ConvertAll(m => m.SequenceId!.Value).ToArray(),
         };
-        await using var results = await connection.QueryMultipleAsync(new CommandDefinition(
+        await using var results = await ResultSets.QueryAsync(connection, new CommandDefinition(
             Sql.Batch("LockSequences", "LoadSequences"), parameters, transaction, cancellationToken: cancellationToken));
         var locked = (await results.ReadAsync<Guid>()).ToHashSet();
         var rows = (await results.ReadAsync<ClaimedMessage>()).ToLookup(m => (m.UserId, m.SequenceId));
@@ -300,7 +300,7 @@ internal sealed class DispatchTransaction(
     {
         var named = claimed.SelectMany(m => m.All).Where(m => m.ConversationId is not null).Select(m => m.ConversationId!).Distinct().ToArray();
         var parameters = new { userIds, conversationIds = named, now };
-        await using var results = await connection.QueryMultipleAsync(new CommandDefinition(
+        await using var results = await ResultSets.QueryAsync(connection, new CommandDefinition(
             Sql.Batch("LoadUsers", "LoadBudgets", "CheckConversations", "LoadLeasedMessages"), parameters, transaction, cancellationToken: cancellationToken));
         return (
             (await results.ReadAsync<UserRow>()).ToDictionary(u => u.UserId),
@@ -315,7 +315,7 @@ internal sealed class DispatchTransaction(
         if (userIds.Length == 0)
             return LowLaneLoad.None;
 
-        await using var results = await connection.QueryMultipleAsync(new CommandDefinition(
+        await using var results = await ResultSets.QueryAsync(connection, new CommandDefinition(
             Sql.Batch("CountHigherLanesDue", "LoadUsersWithHigherLanesWaiting"),
             new { userIds, now, limit = settings.Rules.BusyAbove + 1 }, transaction, cancellationToken: cancellationToken));
         return new LowLaneLoad(

@@ -1,31 +1,38 @@
-using System.Buffers;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using Orchestrator.Service.Scheduling;
 
 namespace Orchestrator.Service.Http;
 
-/// <summary>The answer for many messages: what each would be answered by itself, in their order.</summary>
-internal static class BatchAnswer
+/// <summary>
+/// The answer for many messages: what each would be answered by itself, in their order. It is written into the connection's own memory: put
+/// together before, it would be as large as the request.
+/// </summary>
+internal sealed class BatchAnswer(IReadOnlyList<ScheduleOutcome> outcomes) : IResult
 {
+    /// <summary>How many outcomes are written before what there is of them is sent.</summary>
+    private const int AtOnce = 100;
+
     private static readonly JsonWriterOptions Options = new() { Encoder = JsonResults.Options.Encoder, SkipValidation = true };
 
-    /// <summary>The outcomes as an answer.</summary>
-    public static IResult ToResult(IReadOnlyList<ScheduleOutcome> outcomes)
+    public async Task ExecuteAsync(HttpContext httpContext)
     {
-        var buffer = new ArrayBufferWriter<byte>(256 * (1 + outcomes.Count));
-        using (var json = new Utf8JsonWriter(buffer, Options))
+        var response = httpContext.Response;
+        response.ContentType = "application/json";
+        await using var json = new Utf8JsonWriter(response.BodyWriter, Options);
+        json.WriteStartObject();
+        json.WriteBoolean("success", true);
+        json.WriteStartArray("results");
+        foreach (var some in outcomes.Chunk(AtOnce))
         {
-            json.WriteStartObject();
-            json.WriteBoolean("success", true);
-            json.WriteStartArray("results");
-            foreach (var outcome in outcomes)
+            foreach (var outcome in some)
                 Write(json, outcome);
-            json.WriteEndArray();
-            json.WriteEndObject();
+            json.Flush();
+            await response.BodyWriter.FlushAsync(httpContext.RequestAborted);
         }
 
-        return Results.Text(buffer.WrittenSpan, "application/json");
+        json.WriteEndArray();
+        json.WriteEndObject();
     }
 
     private static void Write(Utf8JsonWriter json, ScheduleOutcome outcome)

@@ -1,4 +1,5 @@
 using System.Collections.Frozen;
+using System.Runtime.InteropServices;
 using System.Text.Json;
 using NodaTime;
 using NodaTime.Text;
@@ -9,28 +10,18 @@ namespace Orchestrator.Service.Http;
 /// Reads the fields of a JSON object and collects every fault by field, so that a caller learns all of them at once. A field
 /// that is null counts as absent. What is left unread at the end is an unknown field.
 /// </summary>
-internal sealed class JsonFields
+internal sealed class JsonFields(JsonElement body)
 {
-    private readonly Dictionary<string, JsonElement> _unread = [];
+    /// <summary>The names of those fields that were asked for and are there.</summary>
+    private readonly List<string> _read = new(capacity: 8);
+
     private SortedDictionary<string, List<string>>? _faults;
 
-    public JsonFields(JsonElement body)
-    {
-        foreach (var field in body.EnumerateObject())
-        {
-            if (TryGetName(field))
-                _unread.Add(field.Name, field.Value);
-            else
-                Fault("$", "has a field whose name holds a character that cannot be stored");
-        }
-    }
-
-    /// <summary>All faults so far, by field; unknown fields among them.</summary>
+    /// <summary>All faults so far, by field; unknown fields among them. Asked again where there were none, if at all.</summary>
     public IReadOnlyDictionary<string, string[]> Faults()
     {
-        foreach (var name in _unread.Keys)
-            Fault(name, "is not a known field");
-        _unread.Clear();
+        if (_read.Count < body.GetPropertyCount())
+            FaultUnread();
         return _faults?.ToDictionary(f => f.Key, f => f.Value.ToArray()) ?? (IReadOnlyDictionary<string, string[]>)FrozenDictionary<string, string[]>.Empty;
     }
 
@@ -114,28 +105,46 @@ internal sealed class JsonFields
             return null;
         }
 
-        if (IsStorable(value))
+        // What has no escapes, and is UTF-8, has neither NUL nor half a surrogate pair.
+        if (!JsonMarshal.GetRawUtf8Value(value).Contains((byte)'\\') || IsStorable(value))
             return value;
         Fault(name, "holds a character that cannot be stored");
         return null;
     }
 
-    /// <summary>Whether the field is there and null, which clears it where that means something. Ask before the field is read.</summary>
-    public bool IsCleared(string name) => _unread.TryGetValue(name, out var value) && value.ValueKind == JsonValueKind.Null;
+    /// <summary>Whether the field is there and null, which clears it where that means something.</summary>
+    public bool IsCleared(string name) => body.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Null;
 
-    /// <summary>Whether the field is there, be it as null; asked before it is read.</summary>
-    public bool Has(string name) => _unread.ContainsKey(name);
+    /// <summary>Whether the field is there, be it as null.</summary>
+    public bool Has(string name) => body.TryGetProperty(name, out _);
 
     /// <summary>The value, whatever its kind, for the caller to read; null where it is absent.</summary>
     public JsonElement? Any(string name) => Take(name);
 
     private JsonElement? Take(string name, bool required = false)
     {
-        if (_unread.Remove(name, out var value) && value.ValueKind != JsonValueKind.Null)
-            return value;
+        if (body.TryGetProperty(name, out var value))
+        {
+            if (!_read.Contains(name))
+                _read.Add(name);
+            if (value.ValueKind != JsonValueKind.Null)
+                return value;
+        }
+
         if (required)
             Fault(name, "is required");
         return null;
+    }
+
+    private void FaultUnread()
+    {
+        foreach (var field in body.EnumerateObject().Where(field => !_read.Exists(field.NameEquals)))
+        {
+            if (TryGetName(field))
+                Fault(field.Name, "is not a known field");
+            else
+                Fault("$", "has a field whose name holds a character that cannot be stored");
+        }
     }
 
     private T? Wrong<T>(string name, string fault)

@@ -50,7 +50,7 @@ public sealed class SchedulingEndpoint(Requests requests, GroupScheduler schedul
                 return Problem.InvalidRequest("dryRun", "must be true or false").ToResult();
 
             var traceparent = Tracing.Traceparent;
-            return BatchAnswer.ToResult(await batchScheduler.ScheduleAsync([.. items.Select(item => item.By(caller.Name, traceparent))], dryRun, cancellationToken));
+            return new BatchAnswer(await batchScheduler.ScheduleAsync([.. items.Select(item => item.By(caller.Name, traceparent))], dryRun, cancellationToken));
         });
 
     private static IResult Json(ScheduleOutcome.Answered answer) => Results.Text(answer.Json, "application/json");

@@ -37,7 +37,7 @@ internal static class Admission
             return null;
         // A conversation that cannot exist is looked up as one that does not.
         var conversationId = request.ConversationId is null ? null : format.Normalize(request.ConversationId) ?? Guid.Empty.ToString();
-        return request with { UserId = userId, ConversationId = conversationId };
+        return userId == request.UserId && conversationId == request.ConversationId ? request : request with { UserId = userId, ConversationId = conversationId };
     }
 
     /// <summary>

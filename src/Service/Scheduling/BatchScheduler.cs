@@ -169,35 +169,40 @@ public sealed class BatchScheduler(
     /// </summary>
     private async Task InsertAsync(NpgsqlConnection connection, List<Planned> planned, Run run, string lockTimeout)
     {
-        await using var results = await connection.QueryMultipleAsync(new CommandDefinition(
-            $"{Sql.Query("BoundTransaction")};\n{MessageTraces.StatementFor("InsertBatch", planned.Select(p => p.Entry.Request))}",
+        var keyed = planned.FindAll(p => p.Entry.Key is not null);
+        var held = planned.FindAll(p => p.Plan.HeldBy is not null);
+        await using var results = await ResultSets.QueryAsync(connection, new CommandDefinition(
+            MessageTraces.StatementsFor(["BoundTransaction", "InsertBatch", .. held.Count == 0 ? (string[])[] : ["LogHeld"]], planned.Select(p => p.Entry.Request)),
             new
             {
                 lockTimeout,
-                traceparents = Column(p => p.Entry.Request.Traceparent),
                 now = planned[0].Context.Now,
-                ids = Column(p => p.Plan.Ids[0]),
-                scheduledBys = Column(p => p.Entry.Request.ScheduledBy),
-                userIds = Column(p => p.Entry.Request.UserId),
-                agentIds = Column(p => p.Entry.Request.AgentId),
-                messages = Column(p => p.Entry.Request.MessageData),
-                scheduledFors = Column(p => p.Plan.Answer.ScheduledFor),
-                priorities = Column(p => p.Plan.Message.Lane.Name()),
-                conversationIds = Column(p => p.Context.ConversationId),
-                freshContexts = Column(p => p.Entry.Request.RequiresFreshContext),
-                canDelays = Column(p => p.Entry.Request.CanDelay),
-                notBefores = Column(p => p.Entry.Request.ScheduledFor),
-                expiresAts = Column(p => p.Entry.Request.ExpiresAt),
-                bestAts = Column(p => p.Plan.Message.BestAt),
-                codes = Column(p => p.Plan.HeldBy?.Code()),
-                sentences = Column(p => p.Plan.HeldBy?.Sentence()),
-                keys = Column(p => p.Entry.Key),
-                requestHashes = Column(p => Admission.HashOf(p.Entry.Request, p.Entry.Key)),
-                answers = Column(p => p.Entry.Key is null ? null : p.Json),
-                logIds = Column(p => p.Plan.HeldBy is null ? (Guid?)null : Guid.CreateVersion7()),
+                ids = Column(planned, p => p.Plan.Ids[0]),
+                userIds = Column(planned, p => p.Entry.Request.UserId),
+                agentIds = Column(planned, p => p.Entry.Request.AgentId),
+                messages = Column(planned, p => p.Entry.Request.MessageData),
+                scheduledFors = Column(planned, p => p.Plan.Answer.ScheduledFor),
+                priorities = Column(planned, p => p.Plan.Message.Lane.Name()),
+                conversationIds = Column(planned, p => p.Context.ConversationId),
+                freshContexts = Column(planned, p => p.Entry.Request.RequiresFreshContext),
+                canDelays = Column(planned, p => p.Entry.Request.CanDelay),
+                notBefores = Column(planned, p => p.Entry.Request.ScheduledFor),
+                expiresAts = Column(planned, p => p.Entry.Request.ExpiresAt),
+                bestAts = Column(planned, p => p.Plan.Message.BestAt),
+                codes = Column(planned, p => p.Plan.HeldBy?.Code()),
+                haveKeys = Column(planned, p => p.Entry.Key is not null),
+                keys = Column(keyed, p => p.Entry.Key),
+                requestHashes = Column(keyed, p => Admission.HashOf(p.Entry.Request, p.Entry.Key)),
+                keyedIds = Column(keyed, p => p.Plan.Ids[0]),
+                answers = Column(keyed, p => p.Json),
+                heldIds = Column(held, p => p.Plan.Ids[0]),
+                logIds = MessagePlan.NewIds(held.Count),
+                sentences = Column(held, p => p.Plan.HeldBy!.Value.Sentence()),
+                scheduledBys = Column(planned, p => p.Entry.Request.ScheduledBy),
+                traceparents = Column(planned, p => p.Entry.Request.Traceparent),
             },
             cancellationToken: run.CancellationToken));
-        await results.ReadSingleAsync();
+        await results.SkipAsync();
         // Reading to the end sees the commit, too.
         var stored = (await results.ReadAsync<Guid>()).ToHashSet();
 
@@ -215,13 +220,7 @@ public sealed class BatchScheduler(
             Log.MessageQueued(logger, plan.Ids[0], plan.Answer.ScheduledFor);
         }
 
-        T[] Column<T>(Func<Planned, T> value)
-        {
-            var column = new T[planned.Count];
-            for (var i = 0; i < column.Length; i++)
-                column[i] = value(planned[i]);
-            return column;
-        }
+        static T[] Column<T>(List<Planned> rows, Func<Planned, T> value) => [.. rows.Select(value)];
     }
 
     private async Task ScheduleSinglyAsync(IEnumerable<Entry> entries, Run run)

@@ -116,7 +116,7 @@ public sealed class Scheduler(
         var total = request.Sequence?.Total ?? (request.Following is null ? null : plan.Ids.Count);
         var insert = Admission.TakesTurn(request) ? "InsertMessages" : "InsertMessage";
         var inserted = await connection.QueryAsync<Guid>(new CommandDefinition(
-            MessageTraces.StatementFor(insert, [request]),
+            MessageTraces.StatementsFor([insert], [request]),
             new
             {
                 id = plan.Ids[0],

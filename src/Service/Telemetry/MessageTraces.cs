@@ -14,10 +14,10 @@ internal static class MessageTraces
 {
     private static readonly Dictionary<Guid, ActivityContext> None = [];
 
-    /// <summary>The statement that queues messages, with those that belong to it in one round trip and one transaction.</summary>
-    /// <param name="insert">The name of the statement.</param>
+    /// <summary>The statements that queue messages, and what belongs to it, in one round trip and one transaction.</summary>
+    /// <param name="inserts">The names of the statements that store the messages themselves.</param>
     /// <param name="requests">What is asked for: with the names of keys, and the traces, that are to be kept.</param>
-    public static string StatementFor(string insert, IEnumerable<ScheduleRequest> requests)
+    public static string StatementsFor(IEnumerable<string> inserts, IEnumerable<ScheduleRequest> requests)
     {
         var (haveNames, haveTraces) = (false, false);
         foreach (var request in requests)
@@ -26,13 +26,7 @@ internal static class MessageTraces
             haveTraces |= request.Traceparent is not null;
         }
 
-        return (haveNames, haveTraces) switch
-        {
-            (false, false) => Sql.Query(insert),
-            (true, false) => Sql.Batch(insert, "LogQueued"),
-            (false, true) => Sql.Batch(insert, "KeepTraces"),
-            _ => Sql.Batch(insert, "LogQueued", "KeepTraces"),
-        };
+        return Sql.Batch([.. inserts, .. haveNames ? ["LogQueued"] : (string[])[], .. haveTraces ? ["KeepTraces"] : (string[])[]]);
     }
 
     /// <summary>The traces of those messages that have one; empty while nobody listens.</summary>
