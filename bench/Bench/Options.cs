@@ -6,9 +6,9 @@ namespace Orchestrator.Bench;
 /// <param name="Parts">The names of the parts to run; <c>all</c> stands for every one.</param>
 /// <param name="Database">The connection string of the server to measure on; null: a private one is started.</param>
 /// <param name="Due">How many messages are due in a drain.</param>
-/// <param name="Waiting">How many messages wait where a part wants many.</param>
+/// <param name="Waiting">How many messages wait beside those of a drain.</param>
 /// <param name="Runs">How often each measurement is repeated.</param>
-/// <param name="Full">Whether ten million messages wait, and the largest sizes are measured.</param>
+/// <param name="Full">Whether ten million messages wait in a drain, and the largest sizes of drains are measured.</param>
 /// <param name="WithPeers">Whether other queues stand beside.</param>
 /// <param name="Output">The folder that gets <c>benchmarks.md</c> and the plots; null: the checkout's docs after <c>all</c>, else none.</param>
 internal sealed record Options(

@@ -37,7 +37,7 @@ if (options is null or { Parts: [] } || options.Parts.Any(part => part != Option
                  [--database "Host=..."] [--output <folder>]
         without --database, a PostgreSQL is started for the run
         parts: all, {string.Join(", ", parts.Keys)}
-        --full: 10,000,000 messages waiting
+        --full: 10,000,000 messages waiting beside a drain, and drains of 1,000,000
         --output: where benchmarks.md and its plots are written; after "all" the checkout's docs unless told otherwise
         """);
     return 2;

@@ -32,7 +32,7 @@ public sealed class DeliveryPolicy(Recipient recipient, DeliveryRules rules, int
 
         int Compare(QueuedMessage one, QueuedMessage other)
         {
-            var order = one.LaneAt(now, rules).CompareTo(other.LaneAt(now, rules));
+            var order = one.LaneAt(now, rules) - other.LaneAt(now, rules);
             if (order == 0)
                 order = one.WaitingSince.CompareTo(other.WaitingSince);
             if (order == 0)

@@ -62,11 +62,15 @@ public sealed class PlanTests(PostgresServer server) : IAsyncLifetime
     [InlineData("LoadWaitingMessages", "message_queue_waiting_idx")]
     [InlineData("LoadHeldMessages", "message_queue_waiting_idx")]
     [InlineData("LoadUsersWithHigherLanesWaiting", "message_queue_waiting_idx")]
+    [InlineData("ClaimDueMessagesOfUser", "message_queue_waiting_idx")]
     [InlineData("ClaimDueMessages", "message_queue_due_idx")]
     [InlineData("CountHigherLanesDue", "message_queue_due_idx")]
     public async Task What_waits_for_a_user_or_in_a_lane_is_found_by_its_index_though_nothing_waited_when_statistics_were_taken(string query, string index)
     {
         // Long ids make one index a level deeper than the other: enough for a planner that takes both to be empty to prefer the wrong one.
+        // And another program has an index of times.
+        if (index == "message_queue_waiting_idx")
+            await _db.ExecuteAsync("CREATE INDEX of_another_program ON message_queue (scheduled_for, priority) WHERE status IN ('queued', 'approved')");
         var users = Enumerable.Range(0, 50).Select(i => new string('x', 200) + i).ToArray();
         const string insert =
             """
@@ -91,9 +95,10 @@ public sealed class PlanTests(PostgresServer server) : IAsyncLifetime
             skippedUsers = Array.Empty<string>(),
         })).AsList();
 
+        plan.ShouldNotContain(line => line.Contains("of_another_program", StringComparison.Ordinal), string.Join('\n', plan));
         plan.ShouldContain(line => line.Contains($" Scan using {index} on", StringComparison.Ordinal), string.Join('\n', plan));
         plan.ShouldContain(line => line.Contains("Index Cond: ", StringComparison.Ordinal)
-            && line.Contains(index == "message_queue_waiting_idx" ? "user_id =" : "priority =", StringComparison.Ordinal), string.Join('\n', plan));
+            && line.Contains(index == "message_queue_waiting_idx" ? "user_id >=" : "priority =", StringComparison.Ordinal), string.Join('\n', plan));
     }
 
     /// <summary>As on a quiet evening: statistics are taken of a queue that has become empty, and is as long as before, for the last row is still there.</summary>

@@ -27,7 +27,7 @@ internal static class Growth
     {
         List<string> columns = ["median, ms"];
         List<Samples> measured = [];
-        foreach (var (name, load) in Loads(stage.Options))
+        foreach (var (name, load) in Loads())
         {
             columns.Add(name);
             var samples = new Samples();
@@ -41,11 +41,12 @@ internal static class Growth
     }
 
     /// <summary>Ten messages a user, however many there are: a user's own line is another matter.</summary>
-    private static IEnumerable<(string Name, Load Load)> Loads(Options options)
+    public static Load LoadOf(int waiting) => new(waiting / 10, AreDue: false, Waiting: waiting);
+
+    private static IEnumerable<(string Name, Load Load)> Loads()
     {
-        int[] sizes = options.Full ? [10_000, 100_000, 1_000_000, 10_000_000] : [10_000, 100_000, 1_000_000];
-        foreach (var waiting in sizes)
-            yield return ($"{Format(waiting)} waiting", new Load(waiting / 10, AreDue: false, Waiting: waiting));
+        foreach (var waiting in (int[])[10_000, 100_000, 1_000_000, 10_000_000])
+            yield return ($"{Format(waiting)} waiting", LoadOf(waiting));
 
         const int finished = 1_000_000;
         yield return ($"10,000 waiting, {Format(finished)} finished", new Load(finished / 10, AreDue: false, Waiting: 10_000, Finished: finished));

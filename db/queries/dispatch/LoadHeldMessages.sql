@@ -1,11 +1,12 @@
 -- What else waits for users of whom a batch holds something back: the slots given before are not given again.
+-- Found as LoadWaitingMessages does.
 SELECT held.*
 FROM unnest(@userIds::text[]) AS wanted (id)
 CROSS JOIN LATERAL (
   SELECT w.id, w.user_id::text, w.priority, w.created_at, plain_time(w.scheduled_for) AS scheduled_for, w.not_before, w.expires_at,
     w.can_delay, w.best_at, w.conversation_context_id::text AS conversation_id, w.reason, w.requires_fresh_context, w.has_content, w.sequence_id, w.is_leased, w.stands_in_line
   FROM waiting_messages w
-  WHERE w.user_id = wanted.id::external_id AND w.scheduled_for > @now
-  ORDER BY w.scheduled_for
+  WHERE w.user_id BETWEEN wanted.id::external_id AND wanted.id::external_id AND w.scheduled_for > @now
+  ORDER BY w.user_id, w.scheduled_for
   LIMIT @limit
 ) AS held

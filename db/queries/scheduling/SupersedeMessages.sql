@@ -8,12 +8,12 @@ WITH older AS (
   SELECT older.id FROM older
   UNION
   SELECT q.id FROM message_queue q JOIN older ON q.sequence_id = older.sequence_id
-  WHERE q.user_id = @userId::external_id AND q.status = 'queued'
+  WHERE q.user_id = @userId::external_id AND q.status || '' = 'queued'
 ), superseded AS (
   UPDATE message_queue q
   SET status = 'superseded', superseded_by_message_id = @by, superseded_reason = @code, reason = @code, finished_at = @now
   FROM replaced
-  WHERE q.id = replaced.id AND q.status = 'queued'
+  WHERE q.id = replaced.id AND q.status || '' = 'queued'
   RETURNING q.id, q.user_id
 ), logged AS (
   INSERT INTO agent_actions_log (agent_type, action_type, user_id, context_id, context_type, output_data, created_at)

@@ -27,12 +27,19 @@ internal sealed class BatchAnswer(IReadOnlyList<ScheduleOutcome> outcomes) : IRe
         {
             foreach (var outcome in some)
                 Write(json, outcome);
-            json.Flush();
-            await response.BodyWriter.FlushAsync(httpContext.RequestAborted);
+            await SendAsync();
         }
 
         json.WriteEndArray();
         json.WriteEndObject();
+        await SendAsync();
+
+        // Nothing is thrown where the caller has left: everything is stored, and nobody is there to be told.
+        async Task SendAsync()
+        {
+            json.Flush();
+            await response.BodyWriter.FlushAsync(CancellationToken.None);
+        }
     }
 
     private static void Write(Utf8JsonWriter json, ScheduleOutcome outcome)

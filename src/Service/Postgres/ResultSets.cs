@@ -11,16 +11,16 @@ namespace Orchestrator.Service.Postgres;
 /// </summary>
 internal sealed class ResultSets : IAsyncDisposable
 {
-    /// <summary>What keeps the command alive as long as its reader.</summary>
-    private readonly DbDataReader _owner;
-
     private readonly DbDataReader _reader;
+
+    /// <summary>Given back to its connection with the reader: Dapper leaves that to whoever reads.</summary>
+    private readonly IDbCommand? _command;
+
     private readonly CancellationToken _cancellationToken;
 
-    private ResultSets(DbDataReader owner, CancellationToken cancellationToken)
+    private ResultSets(DbDataReader reader, CancellationToken cancellationToken)
     {
-        _owner = owner;
-        _reader = owner is IWrappedDataReader { Reader: DbDataReader inner } ? inner : owner;
+        (_reader, _command) = reader is IWrappedDataReader { Reader: DbDataReader inner } wrapped ? (inner, wrapped.Command) : (reader, null);
         _cancellationToken = cancellationToken;
     }
 
@@ -52,6 +52,10 @@ internal sealed class ResultSets : IAsyncDisposable
     /// <exception cref="NpgsqlException">As in <see cref="ReadAsync{T}"/>.</exception>
     public async Task SkipAsync() => await _reader.NextResultAsync(_cancellationToken);
 
-    /// <summary>Closes the reader, and so the command.</summary>
-    public ValueTask DisposeAsync() => _owner.DisposeAsync();
+    /// <summary>Closes the reader, and gives the command back.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await _reader.DisposeAsync();
+        _command?.Dispose();
+    }
 }

@@ -13,7 +13,7 @@ namespace Orchestrator.Service.Scheduling;
 
 /// <summary>
 /// Queues many messages at once. Those that bear on no others are looked up in one round trip, planned as one after another, and
-/// stored in one statement; what is urgent, has a topic or a sequence, or repeats a key of the same request then goes the way of a
+/// stored in one more; what is urgent, has a topic or a sequence, or repeats a key of the same request then goes the way of a
 /// single message.
 /// </summary>
 public sealed class BatchScheduler(
@@ -54,7 +54,7 @@ public sealed class BatchScheduler(
         return outcomes!;
     }
 
-    /// <summary>Stores what can be stored in one statement.</summary>
+    /// <summary>Stores what can be stored together.</summary>
     /// <returns>What became of each; null: it must go the way of a single message.</returns>
     /// <exception cref="NpgsqlException">The database is out of reach, and nothing is known to be stored.</exception>
     internal async Task<IReadOnlyList<ScheduleOutcome?>> StoreTogetherAsync(IReadOnlyList<BatchItem> items, CancellationToken cancellationToken)
@@ -283,7 +283,7 @@ public sealed class BatchScheduler(
     /// <param name="CancellationToken">Ends the wait.</param>
     private sealed record Run(ScheduleOutcome?[] Outcomes, bool DryRun, CancellationToken CancellationToken)
     {
-        /// <summary>What can be stored in one statement.</summary>
+        /// <summary>What can be stored together.</summary>
         public List<Entry> Ordinary { get; } = [];
 
         /// <summary>What goes the way of a single message.</summary>

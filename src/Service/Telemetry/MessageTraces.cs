@@ -14,7 +14,7 @@ internal static class MessageTraces
 {
     private static readonly Dictionary<Guid, ActivityContext> None = [];
 
-    /// <summary>The statements that queue messages, and what belongs to it, in one round trip and one transaction.</summary>
+    /// <summary>The statements that queue messages, and what belongs to them, in one round trip and one transaction.</summary>
     /// <param name="inserts">The names of the statements that store the messages themselves.</param>
     /// <param name="requests">What is asked for: with the names of keys, and the traces, that are to be kept.</param>
     public static string StatementsFor(IEnumerable<string> inserts, IEnumerable<ScheduleRequest> requests)
