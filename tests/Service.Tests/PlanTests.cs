@@ -48,12 +48,9 @@ public sealed class PlanTests(PostgresServer server) : IAsyncLifetime
             SELECT 'user_' || i % 200, 'a', '{"content": "x"}', @Now + interval '1 hour', @Now FROM generate_series(1, @Waiting) AS i
             """,
             new { _db.Now, Waiting });
-        await using var connection = await _db.DataSource.OpenConnectionAsync(TestContext.Current.CancellationToken);
-        await using var transaction = await connection.BeginTransactionAsync(TestContext.Current.CancellationToken);
-        await connection.ExecuteAsync(Sql.Query("PlanByIndex"));
 
-        var plan = await connection.QueryAsync<string>(
-            "EXPLAIN " + Sql.Query("LoadLeasedMessages"), new { userIds = Enumerable.Range(0, 200).Select(i => $"user_{i}").ToArray(), _db.Now });
+        var plan = await ExplainAsync(
+            "EXPLAIN", "LoadLeasedMessages", new { userIds = Enumerable.Range(0, 200).Select(i => $"user_{i}").ToArray(), _db.Now });
 
         plan.ShouldContain(line => line.Contains("Index Scan using message_queue_leased_idx", StringComparison.Ordinal));
     }
@@ -80,11 +77,8 @@ public sealed class PlanTests(PostgresServer server) : IAsyncLifetime
         await _db.ExecuteAsync(insert, new { _db.Now, Waiting });
         await EmptyAsync();
         await _db.ExecuteAsync(insert, new { _db.Now, Waiting });
-        await using var connection = await _db.DataSource.OpenConnectionAsync(TestContext.Current.CancellationToken);
-        await using var transaction = await connection.BeginTransactionAsync(TestContext.Current.CancellationToken);
-        await connection.ExecuteAsync(Sql.Query("PlanByIndex"));
 
-        var plan = (await connection.QueryAsync<string>("EXPLAIN " + Sql.Query(query), new
+        var plan = await ExplainAsync("EXPLAIN", query, new
         {
             userIds = users,
             userId = users[0],
@@ -93,7 +87,7 @@ public sealed class PlanTests(PostgresServer server) : IAsyncLifetime
             limit = 100,
             from = Enumerable.Repeat(_db.Now, 4).ToArray(),
             skippedUsers = Array.Empty<string>(),
-        })).AsList();
+        });
 
         plan.ShouldNotContain(line => line.Contains("of_another_program", StringComparison.Ordinal), string.Join('\n', plan));
         plan.ShouldContain(line => line.Contains($" Scan using {index} on", StringComparison.Ordinal), string.Join('\n', plan));
@@ -117,11 +111,8 @@ public sealed class PlanTests(PostgresServer server) : IAsyncLifetime
             SELECT gen_random_uuid()::text, 'a', '{"content": "x"}', @Now, @Now FROM generate_series(1, @Waiting)
             """,
             new { _db.Now, Waiting });
-        await using var connection = await _db.DataSource.OpenConnectionAsync(TestContext.Current.CancellationToken);
-        await using var transaction = await connection.BeginTransactionAsync(TestContext.Current.CancellationToken);
-        var ids = (await connection.QueryAsync<Guid>("SELECT id FROM message_queue WHERE status = 'queued' ORDER BY random() LIMIT 500")).ToArray();
-        await connection.ExecuteAsync(Sql.Query("PlanByIndex"));
-        var plan = (await connection.QueryAsync<string>("EXPLAIN (ANALYZE, TIMING OFF, COSTS OFF) " + Sql.Query(query), new
+        var ids = (await _db.QueryAsync<Guid>("SELECT id FROM message_queue WHERE status = 'queued' ORDER BY random() LIMIT 500")).ToArray();
+        var plan = await ExplainAsync("EXPLAIN (ANALYZE, TIMING OFF, COSTS OFF)", query, new
         {
             ids,
             _db.Now,
@@ -136,7 +127,7 @@ public sealed class PlanTests(PostgresServer server) : IAsyncLifetime
             sentences = Of("x"),
             statuses = Of("failed"),
             logIds = ids,
-        })).AsList();
+        });
 
         plan.ShouldContain(line => line.Contains("Index Scan using message_queue_pkey", StringComparison.Ordinal));
         plan.ShouldNotContain(
@@ -146,5 +137,14 @@ public sealed class PlanTests(PostgresServer server) : IAsyncLifetime
             string.Join('\n', plan));
 
         T[] Of<T>(T value) => [.. ids.Select(_ => value)];
+    }
+
+    /// <summary>The plan of a statement as a look or a dispatch runs it; what it does is undone.</summary>
+    private async Task<List<string>> ExplainAsync(string explain, string query, object parameters)
+    {
+        await using var connection = await _db.DataSource.OpenConnectionAsync(TestContext.Current.CancellationToken);
+        await using var transaction = await connection.BeginTransactionAsync(TestContext.Current.CancellationToken);
+        await connection.ExecuteAsync(Sql.Query("PlanByIndex"));
+        return (await connection.QueryAsync<string>($"{explain} {Sql.Query(query)}", parameters)).AsList();
     }
 }

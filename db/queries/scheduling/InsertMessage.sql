@@ -10,18 +10,10 @@ WITH taken AS (
   -- It must be seen to have left: a message that a request at the same moment stores is not seen yet.
   WHERE EXISTS (SELECT FROM message_queue q WHERE q.id = k.message_id AND q.finished_at <= @now - interval '24 hours')
   RETURNING k.key
-), queued AS (
-  INSERT INTO message_queue (id, user_id, agent_id, message_data, scheduled_for, priority, status, conversation_context_id,
-    requires_fresh_context, can_delay, not_before, expires_at, best_at, reason, created_at)
-  SELECT @id, @userId::external_id, @agentId, @messageData::jsonb, @scheduledFor, @priority, 'queued', @conversationId::text::external_id,
-    @requiresFreshContext, @canDelay, @notBefore::timestamptz, @expiresAt::timestamptz, @bestAt::timestamptz, @code::text, @now
-  WHERE @key::text IS NULL OR EXISTS (SELECT FROM taken)
-  RETURNING id, user_id
-), logged AS (
-  INSERT INTO agent_actions_log (agent_type, action_type, user_id, context_id, context_type, output_data, created_at)
-  SELECT 'message_orchestrator', 'message_deferred', user_id, id, 'message_queue',
-    jsonb_build_object('code', @code::text, 'reason', @sentence::text, 'until', @scheduledFor), @now
-  FROM queued
-  WHERE @code::text IS NOT NULL
 )
-SELECT id FROM queued
+INSERT INTO message_queue (id, user_id, agent_id, message_data, scheduled_for, priority, status, conversation_context_id,
+  requires_fresh_context, can_delay, not_before, expires_at, best_at, reason, created_at)
+SELECT @id, @userId::external_id, @agentId, @messageData::jsonb, @scheduledFor, @priority, 'queued', @conversationId::text::external_id,
+  @requiresFreshContext, @canDelay, @notBefore::timestamptz, @expiresAt::timestamptz, @bestAt::timestamptz, @code::text, @now
+WHERE @key::text IS NULL OR EXISTS (SELECT FROM taken)
+RETURNING id

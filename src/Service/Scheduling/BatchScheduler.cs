@@ -172,7 +172,7 @@ public sealed class BatchScheduler(
         var keyed = planned.FindAll(p => p.Entry.Key is not null);
         var held = planned.FindAll(p => p.Plan.HeldBy is not null);
         await using var results = await ResultSets.QueryAsync(connection, new CommandDefinition(
-            MessageTraces.StatementsFor(["BoundTransaction", "InsertBatch", .. held.Count == 0 ? (string[])[] : ["LogHeld"]], planned.Select(p => p.Entry.Request)),
+            MessageTraces.StatementsFor(["BoundTransaction", "InsertBatch"], held.Count > 0, planned.Select(p => p.Entry.Request)),
             new
             {
                 lockTimeout,

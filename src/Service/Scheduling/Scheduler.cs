@@ -116,7 +116,7 @@ public sealed class Scheduler(
         var total = request.Sequence?.Total ?? (request.Following is null ? null : plan.Ids.Count);
         var insert = Admission.TakesTurn(request) ? "InsertMessages" : "InsertMessage";
         var inserted = await connection.QueryAsync<Guid>(new CommandDefinition(
-            MessageTraces.StatementsFor([insert], [request]),
+            MessageTraces.StatementsFor([insert], plan.HeldBy is not null, [request]),
             new
             {
                 id = plan.Ids[0],
@@ -134,13 +134,15 @@ public sealed class Scheduler(
                 expiresAt = request.ExpiresAt,
                 bestAt = plan.Message.BestAt,
                 code = plan.HeldBy?.Code(),
-                sentence = plan.HeldBy?.Sentence(),
                 now = context.Now,
                 topic = request.Topic,
                 sequenceId = plan.SequenceId,
                 sequenceKey = request.Sequence?.Id,
                 positions = plan.Ids.Select((_, index) => plan.SequenceId is null ? (int?)null : request.Sequence?.Position ?? index + 1).ToArray(),
                 sequenceTotal = total,
+                heldIds = plan.Ids.ToArray(),
+                logIds = MessagePlan.NewIds(plan.Ids.Count),
+                sentences = plan.Ids.Select(_ => plan.HeldBy?.Sentence()).ToArray(),
                 scheduledBys = plan.Ids.Select(_ => request.ScheduledBy).ToArray(),
                 traceparents = plan.Ids.Select(_ => request.Traceparent).ToArray(),
                 key,

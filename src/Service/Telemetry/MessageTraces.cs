@@ -16,8 +16,9 @@ internal static class MessageTraces
 
     /// <summary>The statements that queue messages, and what belongs to them, in one round trip and one transaction.</summary>
     /// <param name="inserts">The names of the statements that store the messages themselves.</param>
+    /// <param name="areHeld">Whether a rule holds any of them back from the first.</param>
     /// <param name="requests">What is asked for: with the names of keys, and the traces, that are to be kept.</param>
-    public static string StatementsFor(IEnumerable<string> inserts, IEnumerable<ScheduleRequest> requests)
+    public static string StatementsFor(IEnumerable<string> inserts, bool areHeld, IEnumerable<ScheduleRequest> requests)
     {
         var (haveNames, haveTraces) = (false, false);
         foreach (var request in requests)
@@ -26,7 +27,14 @@ internal static class MessageTraces
             haveTraces |= request.Traceparent is not null;
         }
 
-        return Sql.Batch([.. inserts, .. haveNames ? ["LogQueued"] : (string[])[], .. haveTraces ? ["KeepTraces"] : (string[])[]]);
+        List<string> statements = [.. inserts];
+        if (areHeld)
+            statements.Add("LogHeld");
+        if (haveNames)
+            statements.Add("LogQueued");
+        if (haveTraces)
+            statements.Add("KeepTraces");
+        return Sql.Batch(statements);
     }
 
     /// <summary>The traces of those messages that have one; empty while nobody listens.</summary>
