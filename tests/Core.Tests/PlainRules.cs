@@ -14,16 +14,19 @@ internal sealed class PlainRules(Recipient recipient, DeliveryRules rules, int h
 
     private const long Day = 24 * 60 * 60;
 
+    private const long Hour = 60 * 60;
+
     private static readonly LocalDate Epoch = new(1970, 1, 1);
 
-    private readonly List<Instant> _deliveries = [.. recipient.History.Recent];
+    /// <summary>In seconds, as all that is asked of them: millions of instants are tried.</summary>
+    private readonly List<long> _deliveries = [.. recipient.History.Recent.Select(at => at.ToUnixTimeSeconds())];
 
     private readonly Dictionary<long, int> _perDay =
         recipient.History.PerDay.ToDictionary(day => (long)Period.DaysBetween(Epoch, day.Key), day => day.Value);
 
     public void Delivered(Instant at)
     {
-        _deliveries.Add(at);
+        _deliveries.Add(at.ToUnixTimeSeconds());
         var day = LocalSeconds(at).Day;
         _perDay[day] = _perDay.GetValueOrDefault(day) + 1;
     }
@@ -65,16 +68,16 @@ internal sealed class PlainRules(Recipient recipient, DeliveryRules rules, int h
     {
         var active = at < recipient.LastInboundAt + Duration.FromMinutes(10);
         var (day, secondOfDay) = LocalSeconds(at);
+        var second = at.ToUnixTimeSeconds();
 
         if (at < message.NotBefore)
             return Hold.NotBefore;
 
-        if (_deliveries.Exists(delivery => delivery - at < Duration.FromSeconds(30) && at - delivery < Duration.FromSeconds(30)))
+        if (_deliveries.Exists(delivery => Math.Abs(delivery - second) < 30))
             return Hold.Cooldown;
 
         if (!active && (recipient.HourlyLimit ?? rules.HourlyLimit) is { } hourly
-            && _deliveries.Append(at).Any(end => at <= end && IsWithinAnHour(at, end)
-                && _deliveries.Count(delivery => delivery <= end && IsWithinAnHour(delivery, end)) >= hourly))
+            && (InTheHourUntil(second) >= hourly || _deliveries.Exists(end => IsWithinAnHour(second, end) && InTheHourUntil(end) >= hourly)))
         {
             return Hold.HourlyLimit;
         }
@@ -92,7 +95,19 @@ internal sealed class PlainRules(Recipient recipient, DeliveryRules rules, int h
     private bool IsPutOff(QueuedMessage message, Instant now) =>
         message.Lane == Lane.Low && message.CanDelay && now < FullyWaited(message) && (higherLanesDue > rules.BusyAbove || recipient.HasHigherLaneWaiting);
 
-    private static bool IsWithinAnHour(Instant earlier, Instant later) => later - earlier < Duration.FromMinutes(60);
+    private int InTheHourUntil(long end)
+    {
+        var deliveries = 0;
+        foreach (var delivery in _deliveries)
+        {
+            if (IsWithinAnHour(delivery, end))
+                deliveries++;
+        }
+
+        return deliveries;
+    }
+
+    private static bool IsWithinAnHour(long earlier, long later) => earlier <= later && later - earlier < Hour;
 
     private static Instant FullyWaited(QueuedMessage message) =>
         (message.NotBefore > message.CreatedAt ? message.NotBefore.Value : message.CreatedAt) + Duration.FromHours(24);
