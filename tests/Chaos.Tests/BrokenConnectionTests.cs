@@ -1,6 +1,7 @@
 using System.Net;
 using Npgsql;
 using Orchestrator.Chaos.Tests.Faults;
+using Orchestrator.EndToEnd.Tests;
 using Orchestrator.Service.Postgres;
 
 namespace Orchestrator.Chaos.Tests;

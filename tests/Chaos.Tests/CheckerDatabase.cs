@@ -1,5 +1,6 @@
 using Npgsql;
 using Orchestrator.Chaos.Tests.Checking;
+using Orchestrator.EndToEnd.Tests;
 
 namespace Orchestrator.Chaos.Tests;
 

@@ -2,29 +2,28 @@ using System.Net;
 
 namespace Orchestrator.EndToEnd.Tests;
 
-public sealed class ApiKeyTests(RunningService service) : IClassFixture<RunningService>
+public sealed class ApiKeyTests(ServiceWithKeys service) : IClassFixture<ServiceWithKeys>
 {
-    private Task<EmbeddedHost> StartAsync(params (string Name, string Value)[] more) => EmbeddedHost.StartAsync([.. service.Settings, .. more]);
+    private readonly HttpClient _client = service.Client;
 
-    private static async Task<HttpResponseMessage> GetAsync(EmbeddedHost host, string path, params (string Name, string Value)[] headers)
+    private static async Task<HttpResponseMessage> GetAsync(HttpClient client, string path, params (string Name, string Value)[] headers)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, path);
         foreach (var (name, value) in headers)
             request.Headers.TryAddWithoutValidation(name, value).ShouldBeTrue();
-        return await host.Client.SendAsync(request, TestContext.Current.CancellationToken);
+        return await client.SendAsync(request, TestContext.Current.CancellationToken);
     }
 
     [Fact]
     public async Task A_keys_name_stands_in_the_trail_of_what_it_queued_and_the_name_is_no_key()
     {
-        await using var host = await StartAsync(("ORCHESTRATOR_API_KEYS", "concierge:old-key, concierge:new-key, plain"));
         await service.AddUserAsync("user_keys");
         const string body = """{"userId": "user_keys", "agentId": "a", "messageData": {"content": "Hi"}}""";
 
         foreach (var wrong in (string[])["concierge", "concierge:new-key", "new-key ,plain", ""])
-            (await host.Client.PostAsync("schedule-message", body, ("Authorization", $"Bearer {wrong}"))).Status.ShouldBe(HttpStatusCode.Unauthorized, wrong);
-        var named = (await host.Client.PostAsync("schedule-message", body, ("Authorization", "bearer new-key"))).Body.GetProperty("messageId").GetGuid();
-        var plain = (await host.Client.PostAsync("schedule-message", body, ("x-functions-key", "plain"))).Body.GetProperty("messageId").GetGuid();
+            (await _client.PostAsync("schedule-message", body, ("Authorization", $"Bearer {wrong}"))).Status.ShouldBe(HttpStatusCode.Unauthorized, wrong);
+        var named = (await _client.PostAsync("schedule-message", body, ("Authorization", "bearer new-key"))).Body.GetProperty("messageId").GetGuid();
+        var plain = (await _client.PostAsync("schedule-message", body, ("x-functions-key", "plain"))).Body.GetProperty("messageId").GetGuid();
 
         (await service.SingleAsync<string>(
             "SELECT output_data->>'key' FROM agent_actions_log WHERE context_id = @named AND action_type = 'message_queued'", new { named })).ShouldBe("concierge");
@@ -35,15 +34,14 @@ public sealed class ApiKeyTests(RunningService service) : IClassFixture<RunningS
     [Fact]
     public async Task Whoever_looks_at_a_message_sees_by_whose_key_it_was_queued_changed_and_cancelled()
     {
-        await using var host = await StartAsync(("ORCHESTRATOR_API_KEYS", "concierge:k1, office:k2"));
         await service.AddUserAsync("user_of_two");
         const string body = """{"userId": "user_of_two", "agentId": "a", "messageData": {"content": "Hi"}, "scheduledFor": "2150-01-01T00:00:00Z"}""";
-        var id = (await host.Client.PostAsync("schedule-message", body, ("x-functions-key", "k1"))).Body.GetProperty("messageId").GetGuid();
+        var id = (await _client.PostAsync("schedule-message", body, ("x-functions-key", "new-key"))).Body.GetProperty("messageId").GetGuid();
 
-        await SendAsync(HttpMethod.Patch, "k2", """{"priority": "low"}""");
-        await SendAsync(HttpMethod.Delete, "k1", null);
+        await SendAsync(HttpMethod.Patch, "office-key", """{"priority": "low"}""");
+        await SendAsync(HttpMethod.Delete, "new-key", null);
 
-        var (_, seen, _) = await Json.ReadAsync(await GetAsync(host, $"messages/{id}", ("x-functions-key", "k2")));
+        var (_, seen, _) = await Json.ReadAsync(await GetAsync(_client, $"messages/{id}", ("x-functions-key", "office-key")));
         seen.GetProperty("trail").EnumerateArray().Where(e => e.Text("event") != "message_deferred").Select(e => (e.Text("event"), e.Text("key"))).ShouldBe(
             [("message_queued", "concierge"), ("message_changed", "office"), ("message_cancelled", "concierge")]);
 
@@ -53,7 +51,7 @@ public sealed class ApiKeyTests(RunningService service) : IClassFixture<RunningS
             request.Headers.Add("x-functions-key", key);
             if (content is not null)
                 request.Content = new StringContent(content, System.Text.Encoding.UTF8, "application/json");
-            using var response = await host.Client.SendAsync(request, TestContext.Current.CancellationToken);
+            using var response = await _client.SendAsync(request, TestContext.Current.CancellationToken);
             response.StatusCode.ShouldBe(HttpStatusCode.OK);
         }
     }
@@ -61,10 +59,8 @@ public sealed class ApiKeyTests(RunningService service) : IClassFixture<RunningS
     [Fact]
     public async Task Where_a_proxy_wants_Authorization_for_itself_the_other_header_will_do()
     {
-        await using var host = await StartAsync(("ORCHESTRATOR_API_KEYS", "k1"));
-
-        using var passed = await GetAsync(host, "users/nobody", ("Authorization", "Bearer a-token-of-the-proxy"), ("x-functions-key", "k1"));
-        using var refused = await GetAsync(host, "users/nobody", ("Authorization", "Bearer a-token-of-the-proxy"));
+        using var passed = await GetAsync(_client, "users/nobody", ("Authorization", "Bearer a-token-of-the-proxy"), ("x-functions-key", "plain"));
+        using var refused = await GetAsync(_client, "users/nobody", ("Authorization", "Bearer a-token-of-the-proxy"));
 
         passed.StatusCode.ShouldBe(HttpStatusCode.NotFound);
         refused.StatusCode.ShouldBe(HttpStatusCode.Unauthorized);
@@ -74,31 +70,29 @@ public sealed class ApiKeyTests(RunningService service) : IClassFixture<RunningS
     [Fact]
     public async Task Health_tells_what_the_model_costs_and_who_sends_to_those_with_a_key_alone()
     {
-        await using var host = await StartAsync(("ORCHESTRATOR_API_KEYS", "k1"));
-
-        var (status, open, _) = await host.Client.GetJsonAsync("health");
+        var (status, open, _) = await _client.GetJsonAsync("health");
         status.ShouldBe(HttpStatusCode.OK);
         open.EnumerateObject().Select(field => field.Name).Order().ShouldBe(["service", "stats", "status", "timestamp"]);
 
-        var (_, closed, _) = await Json.ReadAsync(await GetAsync(host, "health", ("Authorization", "Bearer k1")));
+        var (_, closed, _) = await Json.ReadAsync(await GetAsync(_client, "health", ("Authorization", "Bearer plain")));
         closed.EnumerateObject().Select(field => field.Name).Order().ShouldBe(["model", "service", "sms", "stats", "status", "timestamp"]);
     }
 
     [Fact]
     public async Task A_key_that_has_used_up_its_minute_is_told_how_long_to_wait_and_others_go_on()
     {
-        await using var host = await StartAsync(("ORCHESTRATOR_API_KEYS", "k1, k2"), ("Orchestrator__RequestsPerMinute", "3"));
+        await using var host = await EmbeddedHost.StartAsync([.. service.Settings, ("ORCHESTRATOR_API_KEYS", "k1, k2"), ("Orchestrator__RequestsPerMinute", "3")]);
 
         for (var i = 0; i < 3; i++)
-            (await GetAsync(host, "users/nobody", ("x-functions-key", "k1"))).StatusCode.ShouldBe(HttpStatusCode.NotFound);
-        var (status, problem, response) = await Json.ReadAsync(await GetAsync(host, "users/nobody", ("x-functions-key", "k1")));
+            (await GetAsync(host.Client, "users/nobody", ("x-functions-key", "k1"))).StatusCode.ShouldBe(HttpStatusCode.NotFound);
+        var (status, problem, response) = await Json.ReadAsync(await GetAsync(host.Client, "users/nobody", ("x-functions-key", "k1")));
 
         status.ShouldBe(HttpStatusCode.TooManyRequests);
         problem.Text("code").ShouldBe("too_many_requests");
         response.Headers.RetryAfter!.Delta!.Value.TotalSeconds.ShouldBeInRange(1, 60);
-        (await GetAsync(host, "users/nobody", ("x-functions-key", "k2"))).StatusCode.ShouldBe(HttpStatusCode.NotFound);
-        (await GetAsync(host, "users/nobody", ("x-functions-key", "wrong"))).StatusCode.ShouldBe(HttpStatusCode.Unauthorized);
-        (await GetAsync(host, "health", ("x-functions-key", "k1"))).StatusCode.ShouldBe(HttpStatusCode.OK);
+        (await GetAsync(host.Client, "users/nobody", ("x-functions-key", "k2"))).StatusCode.ShouldBe(HttpStatusCode.NotFound);
+        (await GetAsync(host.Client, "users/nobody", ("x-functions-key", "wrong"))).StatusCode.ShouldBe(HttpStatusCode.Unauthorized);
+        (await GetAsync(host.Client, "health", ("x-functions-key", "k1"))).StatusCode.ShouldBe(HttpStatusCode.OK);
     }
 
     [Theory]

@@ -4,7 +4,7 @@ using System.Net;
 namespace Orchestrator.EndToEnd.Tests;
 
 /// <summary>Processes killed with SIGKILL and the database restarted at once, in the middle of the work.</summary>
-public sealed class CrashTests(RunningService service) : IClassFixture<RunningService>
+public sealed class CrashTests(MortalService service) : IClassFixture<MortalService>
 {
     [Fact]
     public async Task Messages_are_each_handed_over_once_whatever_dispatchers_are_killed_and_though_the_database_restarts_in_mid_dispatch()

@@ -7,23 +7,14 @@ using ModelContextProtocol.Protocol;
 namespace Orchestrator.EndToEnd.Tests;
 
 /// <summary>An agent at work, with the SDK's own client.</summary>
-public sealed class McpTests(RunningService service) : IClassFixture<RunningService>, IAsyncLifetime
+public sealed class McpTests(ServiceWithKeys service) : IClassFixture<ServiceWithKeys>
 {
-    private const string Key = "agents-key";
+    private const string Key = "new-key";
 
-    private EmbeddedHost _host = null!;
-
-    public async ValueTask InitializeAsync() => _host = await StartAsync();
-
-    public ValueTask DisposeAsync() => _host.DisposeAsync();
-
-    private Task<EmbeddedHost> StartAsync(params (string Name, string Value)[] more) =>
-        EmbeddedHost.StartAsync([.. service.Settings, ("ORCHESTRATOR_API_KEYS", $"concierge:{Key}"), .. more]);
-
-    private static Task<McpClient> ConnectAsync(EmbeddedHost host, string key = Key) => McpClient.CreateAsync(
+    private Task<McpClient> ConnectAsync(string key = Key) => McpClient.CreateAsync(
         new HttpClientTransport(new HttpClientTransportOptions
         {
-            Endpoint = new Uri(host.Client.BaseAddress!, "mcp"),
+            Endpoint = new Uri(service.Client.BaseAddress!, "mcp"),
             TransportMode = HttpTransportMode.StreamableHttp,
             AdditionalHeaders = new Dictionary<string, string> { ["Authorization"] = $"Bearer {key}" },
         }),
@@ -48,7 +39,7 @@ public sealed class McpTests(RunningService service) : IClassFixture<RunningServ
     [Fact]
     public async Task A_model_is_told_what_each_tool_is_for_and_when_to_use_which_lane()
     {
-        await using var agent = await ConnectAsync(_host);
+        await using var agent = await ConnectAsync();
 
         var tools = await agent.ListToolsAsync(cancellationToken: TestContext.Current.CancellationToken);
 
@@ -66,7 +57,7 @@ public sealed class McpTests(RunningService service) : IClassFixture<RunningServ
     public async Task A_message_is_previewed_scheduled_seen_and_cancelled()
     {
         var user = await NewUserAsync();
-        await using var agent = await ConnectAsync(_host);
+        await using var agent = await ConnectAsync();
         var arguments = $$"""{"userId": "{{user}}", "agentId": "concierge_agent", "messageData": {"content": "Hi"}, "priority": "high", "scheduledFor": "2150-01-01T00:00:00Z"}""";
 
         var (_, preview) = await CallAsync(agent, "preview_message", arguments);
@@ -83,14 +74,14 @@ public sealed class McpTests(RunningService service) : IClassFixture<RunningServ
         var (isError, cancelled) = await CallAsync(agent, "cancel_message", $$"""{"messageId": "{{id}}"}""");
         (isError, cancelled.Text("status")).ShouldBe((false, "cancelled"));
         (await CallAsync(agent, "cancel_message", $$"""{"messageId": "{{id}}"}""")).Answer.GetRawText().ShouldBe(cancelled.GetRawText());
-        _host.Output.ShouldNotContain("ModelContextProtocol");
+        service.Host.Output.ShouldNotContain("ModelContextProtocol");
     }
 
     [Fact]
     public async Task A_call_repeated_with_its_idempotency_key_stores_once()
     {
         var user = await NewUserAsync();
-        await using var agent = await ConnectAsync(_host);
+        await using var agent = await ConnectAsync();
         var arguments = $$"""{"userId": "{{user}}", "agentId": "a", "messageData": {"content": "Hi"}, "idempotencyKey": "{{user}}"}""";
 
         var first = await CallAsync(agent, "schedule_message", arguments);
@@ -104,7 +95,7 @@ public sealed class McpTests(RunningService service) : IClassFixture<RunningServ
     public async Task Where_a_user_stands_is_told()
     {
         var user = await NewUserAsync();
-        await using var agent = await ConnectAsync(_host);
+        await using var agent = await ConnectAsync();
 
         var (_, told) = await CallAsync(agent, "get_user", $$"""{"userId": "{{user}}"}""");
 
@@ -123,7 +114,7 @@ public sealed class McpTests(RunningService service) : IClassFixture<RunningServ
     [InlineData("get_user", "{}", "user_not_found")]
     public async Task A_refusal_is_a_tool_error_with_its_code_and_what_to_do(string tool, string arguments, string code)
     {
-        await using var agent = await ConnectAsync(_host);
+        await using var agent = await ConnectAsync();
 
         var (isError, problem) = await CallAsync(agent, tool, arguments);
 
@@ -139,23 +130,23 @@ public sealed class McpTests(RunningService service) : IClassFixture<RunningServ
 
         foreach (var headers in ((string, string)[][])[[], [("Authorization", "Bearer wrong")]])
         {
-            var (status, problem, response) = await _host.Client.PostAsync("mcp", List, [("Accept", "application/json, text/event-stream"), .. headers]);
+            var (status, problem, response) = await service.Client.PostAsync("mcp", List, [("Accept", "application/json, text/event-stream"), .. headers]);
             (status, problem.Text("code")).ShouldBe((HttpStatusCode.Unauthorized, "unauthorized"));
             response.Headers.WwwAuthenticate.ToString().ShouldBe("Bearer");
         }
 
-        await Should.ThrowAsync<HttpRequestException>(() => ConnectAsync(_host, "wrong"));
+        await Should.ThrowAsync<HttpRequestException>(() => ConnectAsync("wrong"));
     }
 
     [Fact]
     public async Task A_call_counts_once_against_its_keys_limit()
     {
-        await using var host = await StartAsync(("Orchestrator__RequestsPerMinute", "3"));
+        await using var host = await EmbeddedHost.StartAsync([.. service.Settings, ("ORCHESTRATOR_API_KEYS", Key), ("Orchestrator__RequestsPerMinute", "3")]);
         const string Call = """{"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "get_user", "arguments": {"userId": "mcp_nobody"}}}""";
 
         for (var i = 0; i < 3; i++)
-            (await PostAsync(host, Call)).ShouldBe(HttpStatusCode.OK);
-        (await PostAsync(host, Call)).ShouldBe(HttpStatusCode.TooManyRequests);
+            (await PostAsync(host.Client, Call)).ShouldBe(HttpStatusCode.OK);
+        (await PostAsync(host.Client, Call)).ShouldBe(HttpStatusCode.TooManyRequests);
     }
 
     [Theory]
@@ -169,7 +160,7 @@ public sealed class McpTests(RunningService service) : IClassFixture<RunningServ
     [InlineData("""{"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "get_user", "arguments": {"userId": "\ud800"}}}""", HttpStatusCode.OK)]
     [InlineData("""{"jsonrpc": "2.0", "id": 1, "method": "no/such", "params": {}}""", HttpStatusCode.OK)]
     public async Task What_is_no_message_of_the_protocol_is_never_the_services_fault(string body, HttpStatusCode expected) =>
-        (await PostAsync(_host, body)).ShouldBe(expected);
+        (await PostAsync(service.Client, body)).ShouldBe(expected);
 
     [Fact]
     public async Task There_is_no_stream_and_no_session_to_open_or_end()
@@ -178,17 +169,17 @@ public sealed class McpTests(RunningService service) : IClassFixture<RunningServ
         {
             using var request = new HttpRequestMessage(new HttpMethod(method), "mcp");
             request.Headers.Add("Authorization", $"Bearer {Key}");
-            using var response = await _host.Client.SendAsync(request, TestContext.Current.CancellationToken);
+            using var response = await service.Client.SendAsync(request, TestContext.Current.CancellationToken);
             response.StatusCode.ShouldBe(HttpStatusCode.MethodNotAllowed);
         }
     }
 
-    private static async Task<HttpStatusCode> PostAsync(EmbeddedHost host, string body)
+    private static async Task<HttpStatusCode> PostAsync(HttpClient client, string body)
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, "mcp") { Content = new StringContent(body, Encoding.UTF8, "application/json") };
         request.Headers.Add("Authorization", $"Bearer {Key}");
         request.Headers.Add("Accept", "application/json, text/event-stream");
-        using var response = await host.Client.SendAsync(request, TestContext.Current.CancellationToken);
+        using var response = await client.SendAsync(request, TestContext.Current.CancellationToken);
         return response.StatusCode;
     }
 }

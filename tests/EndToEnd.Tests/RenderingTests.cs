@@ -4,7 +4,7 @@ using Orchestrator.Fakes;
 namespace Orchestrator.EndToEnd.Tests;
 
 /// <summary>The service in a process of its own with a model behind it.</summary>
-public sealed class RenderingTests(RunningService service) : IClassFixture<RunningService>, IAsyncLifetime
+public sealed class RenderingTests(ServiceDatabase service) : IClassFixture<ServiceDatabase>, IAsyncLifetime
 {
     private static int _users;
 

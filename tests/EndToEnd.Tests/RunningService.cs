@@ -1,66 +1,24 @@
-using Dapper;
-using Microsoft.Extensions.Logging.Abstractions;
-using Npgsql;
-using Orchestrator.Embedded.Postgres;
-
 namespace Orchestrator.EndToEnd.Tests;
 
-/// <summary>A PostgreSQL of the tests' own, and a host that serves from it without quiet hours, whatever the time of day.</summary>
-public sealed class RunningService : IAsyncLifetime
+/// <summary>A database of its own, and a host that serves from it, for all tests of a class.</summary>
+public class RunningService(PostgresServer server) : ServiceDatabase(server)
 {
-    private readonly TemporaryFolder _folder = new();
-
-    public EmbeddedPostgres Postgres { get; private set; } = null!;
-
     public EmbeddedHost Host { get; private set; } = null!;
 
     public HttpClient Client => Host.Client;
 
-    /// <summary>The settings of a host on this database.</summary>
-    public IEnumerable<(string Name, string Value)> Settings =>
-    [
-        ("DATABASE_URL", Postgres.ConnectionString),
-        ("Orchestrator__QuietHoursStart", "00:00"),
-        ("Orchestrator__QuietHoursEnd", "00:00"),
-        // Only what a test asks for is dispatched.
-        ("PROCESS_QUEUE_SCHEDULE", "0 0 0 1 1 *"),
-        ("Orchestrator__WakeBetweenTicks", "false"),
-        ("SMS_DELIVERY", "external"),
-    ];
+    /// <summary>What the host is set to beside <see cref="ServiceDatabase.Settings"/>.</summary>
+    protected virtual IEnumerable<(string Name, string Value)> HostSettings => [];
 
-    public async ValueTask InitializeAsync()
+    protected override async Task StartAsync()
     {
-        Postgres = await StartPostgresAsync(_folder.Path);
-        Host = await EmbeddedHost.StartAsync(Settings);
+        await base.StartAsync();
+        Host = await EmbeddedHost.StartAsync([.. Settings, .. HostSettings]);
     }
 
-    public async ValueTask DisposeAsync()
+    protected override async Task StopAsync()
     {
         if (Host is not null)
             await Host.DisposeAsync();
-        if (Postgres is not null)
-            await Postgres.DisposeAsync();
-        _folder.Dispose();
-    }
-
-    public static Task<EmbeddedPostgres> StartPostgresAsync(string folder) => EmbeddedPostgres.StartAsync(
-        new EmbeddedPostgresOptions { DataFolder = folder }, NullLogger.Instance, TestContext.Current.CancellationToken);
-
-    // A pool would hand out connections that a restart of the server has broken.
-    private string Unpooled => new NpgsqlConnectionStringBuilder(Postgres.ConnectionString) { Pooling = false }.ConnectionString;
-
-    public async Task AddUserAsync(string id) => await ExecuteAsync(
-        "INSERT INTO users (id, phone_number, timezone) VALUES (@id, '+15555550100', 'America/New_York')", new { id });
-
-    public async Task ExecuteAsync(string sql, object? parameters = null)
-    {
-        await using var connection = new NpgsqlConnection(Unpooled);
-        await connection.ExecuteAsync(sql, parameters);
-    }
-
-    public async Task<T> SingleAsync<T>(string sql, object? parameters = null)
-    {
-        await using var connection = new NpgsqlConnection(Unpooled);
-        return await connection.QuerySingleAsync<T>(sql, parameters);
     }
 }

@@ -5,7 +5,7 @@ using Orchestrator.Fakes;
 namespace Orchestrator.EndToEnd.Tests;
 
 /// <summary>From the request to the phone and back, with a service in a process of its own and a Twilio behind it.</summary>
-public sealed class SmsTests(RunningService service) : IClassFixture<RunningService>, IAsyncLifetime
+public sealed class SmsTests(ServiceDatabase service) : IClassFixture<ServiceDatabase>, IAsyncLifetime
 {
     private const string ServiceNumber = "+15555550199";
 
@@ -155,18 +155,20 @@ public sealed class SmsTests(RunningService service) : IClassFixture<RunningServ
         (await service.SingleAsync<bool>("SELECT opted_out FROM users WHERE id = @user", new { user = _user })).ShouldBeTrue();
     }
 
-    [Theory]
-    [InlineData("application/json", "{}", HttpStatusCode.UnsupportedMediaType)]
-    [InlineData("application/x-www-form-urlencoded", "", HttpStatusCode.Forbidden)]
-    public async Task Hostile_bodies_are_refused(string type, string body, HttpStatusCode expected)
+    [Fact]
+    public async Task Hostile_bodies_are_refused()
     {
         await using var host = await StartAsync();
-        foreach (var path in (string[])["twilio/status", "twilio/inbound"])
+        foreach (var (type, body, expected) in ((string, string, HttpStatusCode)[])
+            [("application/json", "{}", HttpStatusCode.UnsupportedMediaType), ("application/x-www-form-urlencoded", "", HttpStatusCode.Forbidden)])
         {
-            using var content = new StringContent(body, System.Text.Encoding.UTF8, type);
-            var (status, problem, _) = await Json.ReadAsync(await host.Client.PostAsync(new Uri(path, UriKind.Relative), content, TestContext.Current.CancellationToken));
-            status.ShouldBe(expected);
-            problem.Text("code").ShouldNotBeNull();
+            foreach (var path in (string[])["twilio/status", "twilio/inbound"])
+            {
+                using var content = new StringContent(body, System.Text.Encoding.UTF8, type);
+                var (status, problem, _) = await Json.ReadAsync(await host.Client.PostAsync(new Uri(path, UriKind.Relative), content, TestContext.Current.CancellationToken));
+                status.ShouldBe(expected);
+                problem.Text("code").ShouldNotBeNull();
+            }
         }
 
         using var large = new StringContent("Body=" + new string('x', 300_000), System.Text.Encoding.UTF8, "application/x-www-form-urlencoded");

@@ -8,7 +8,7 @@ using Npgsql;
 namespace Orchestrator.EndToEnd.Tests.Fuzz;
 
 /// <summary>Some thousand hostile requests, many at once: each is answered in time, none is the service's fault, and what is refused leaves nothing behind.</summary>
-public sealed class FuzzTests(RunningService service) : IClassFixture<RunningService>
+public sealed class FuzzTests(ServiceDatabase service) : IClassFixture<ServiceDatabase>
 {
     // Another seed, to look further: FUZZ_SEED.
     private static readonly int Seed = int.TryParse(Environment.GetEnvironmentVariable("FUZZ_SEED"), System.Globalization.CultureInfo.InvariantCulture, out var seed) ? seed : 20261125;
@@ -145,7 +145,7 @@ public sealed class FuzzTests(RunningService service) : IClassFixture<RunningSer
 
     private async Task<IEnumerable<Guid>> StoredAsync()
     {
-        await using var connection = new NpgsqlConnection(service.Postgres.ConnectionString);
+        await using var connection = new NpgsqlConnection(service.ConnectionString);
         return await connection.QueryAsync<Guid>("SELECT id FROM message_queue");
     }
 }

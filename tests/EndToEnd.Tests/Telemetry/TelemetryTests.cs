@@ -4,7 +4,7 @@ using Orchestrator.Fakes;
 namespace Orchestrator.EndToEnd.Tests.Telemetry;
 
 /// <summary>What a service in a process of its own tells of itself, with a model, a Twilio and a collector behind it.</summary>
-public sealed class TelemetryTests(RunningService service) : IClassFixture<RunningService>, IAsyncLifetime
+public sealed class TelemetryTests(ServiceDatabase service) : IClassFixture<ServiceDatabase>, IAsyncLifetime
 {
     private const string TraceId = "4bf92f3577b34da6a3ce929d0e0e4736";
 

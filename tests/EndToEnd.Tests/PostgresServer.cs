@@ -1,14 +1,13 @@
 using Dapper;
 using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
-using Orchestrator.Chaos.Tests;
 using Orchestrator.Embedded.Postgres;
 using Orchestrator.EndToEnd.Tests;
 using Orchestrator.Service.Postgres;
 
 [assembly: AssemblyFixture(typeof(PostgresServer))]
 
-namespace Orchestrator.Chaos.Tests;
+namespace Orchestrator.EndToEnd.Tests;
 
 /// <summary>A PostgreSQL that nothing happens to, for tests that want a database each. It is started when the first of them does.</summary>
 public sealed class PostgresServer : IAsyncDisposable
@@ -25,10 +24,10 @@ public sealed class PostgresServer : IAsyncDisposable
     public async Task<string> CreateDatabaseAsync()
     {
         var postgres = await _postgres.Value;
-        var name = $"chaos_{Interlocked.Increment(ref _databases)}";
-        await using var connection = new NpgsqlConnection(To("postgres", postgres));
+        var name = $"test_{Interlocked.Increment(ref _databases)}";
+        await using var connection = new NpgsqlConnection(Unpooled("postgres", postgres));
         await connection.ExecuteAsync($"CREATE DATABASE {name} TEMPLATE {Template}");
-        return To(name, postgres);
+        return new NpgsqlConnectionStringBuilder(postgres.ConnectionString) { Database = name }.ConnectionString;
     }
 
     public async ValueTask DisposeAsync()
@@ -43,12 +42,12 @@ public sealed class PostgresServer : IAsyncDisposable
         var postgres = await EmbeddedPostgres.StartAsync(
             new EmbeddedPostgresOptions { DataFolder = _folder.Path, ServerSettings = new Dictionary<string, string> { ["fsync"] = "off" } },
             NullLogger.Instance, CancellationToken.None);
-        await using var database = NpgsqlDataSource.Create(To(Template, postgres));
+        await using var database = NpgsqlDataSource.Create(Unpooled(Template, postgres));
         await new Migrator(database).MigrateAsync(CancellationToken.None);
         return postgres;
     }
 
     // A pool would keep connections to a template, which can then not be copied.
-    private static string To(string database, EmbeddedPostgres postgres) =>
+    private static string Unpooled(string database, EmbeddedPostgres postgres) =>
         new NpgsqlConnectionStringBuilder(postgres.ConnectionString) { Database = database, Pooling = false }.ConnectionString;
 }
