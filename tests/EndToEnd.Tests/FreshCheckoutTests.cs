@@ -1,5 +1,8 @@
 using System.Net;
 
+// Most tests wait for other processes, and this one waits long.
+[assembly: Xunit.v3.Parallelization(MaxThreads = 4)]
+
 namespace Orchestrator.EndToEnd.Tests;
 
 /// <summary>The README's first command, as a new user types it: sources alone, nothing built, nothing set up.</summary>
@@ -14,7 +17,9 @@ public sealed class FreshCheckoutTests
         Copy(new DirectoryInfo(Checkout()), folder.Path);
 
         await using var host = await EmbeddedHost.RunFromSourceAsync(folder.Path, ("PROCESS_QUEUE_SCHEDULE", "* * * * * *"),
-            ("Orchestrator__QuietHoursStart", "00:00"), ("Orchestrator__QuietHoursEnd", "00:00"));
+            ("Orchestrator__QuietHoursStart", "00:00"), ("Orchestrator__QuietHoursEnd", "00:00"),
+            // The same sources have just been analyzed, by the build of this test.
+            ("RunAnalyzers", "false"));
         var (status, answer, _) = await host.Client.PostAsync("schedule-message",
             """{"userId": "user_123", "agentId": "concierge_agent_456", "messageData": {"content": "Hi"}, "conversationId": "conv_789"}""");
 
