@@ -163,9 +163,10 @@ public sealed class SmsStopTests(PostgresServer server) : IAsyncLifetime
         while (Db.Now < until)
         {
             await _sending.SendAsync();
-            Db.Now += Duration.FromMinutes(1);
+            Db.Now += Duration.FromMinutes(3);
         }
 
+        Twilio.SendRequests.Count.ShouldBeGreaterThan(80);
         (await StoppedByAsync()).ShouldBe("provider_failing");
         Twilio.Script = _ => new FakeAnswer.Accept();
         await _sending.SendUntilNothingWaitsAsync();
