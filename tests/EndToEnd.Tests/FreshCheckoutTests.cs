@@ -1,8 +1,5 @@
 using System.Net;
 
-// Most tests wait for other processes, and this one waits long.
-[assembly: Xunit.v3.Parallelization(MaxThreads = 4)]
-
 namespace Orchestrator.EndToEnd.Tests;
 
 /// <summary>The README's first command, as a new user types it: sources alone, nothing built, nothing set up.</summary>

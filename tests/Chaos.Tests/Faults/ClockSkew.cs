@@ -21,7 +21,16 @@ internal static class ClockSkew
         ("FAKETIME", string.Create(CultureInfo.InvariantCulture, $"{skew.TotalSeconds:+0;-0;+0}")),
         ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
         ("DONT_FAKE_MONOTONIC", "1"),
-        // Nothing is shared between processes, so nothing is left behind by one that is killed.
+        // Nothing is shared between processes, so nothing is left behind by one that is killed; versions up to 0.9.10 do not know it.
         ("FAKETIME_DISABLE_SHM", "1"),
     ];
+
+    /// <summary>Removes what a process that was killed has left in shared memory, where the library used it all the same.</summary>
+    public static void CleanUpAfter(int processId)
+    {
+        if (Library is null)
+            return;
+        File.Delete($"/dev/shm/faketime_shm_{processId}");
+        File.Delete($"/dev/shm/sem.faketime_sem_{processId}");
+    }
 }

@@ -108,7 +108,9 @@ public sealed class Instance : IAsyncDisposable
 
     private async Task LetGoAsync()
     {
-        await _host!.DisposeAsync();
+        var process = _host!.ProcessId;
+        await _host.DisposeAsync();
+        ClockSkew.CleanUpAfter(process);
         _outputs.Add(_host.Output);
         (_host, _isStopped) = (null, false);
     }
