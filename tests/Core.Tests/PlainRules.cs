@@ -39,53 +39,51 @@ internal sealed class PlainRules(Recipient recipient, DeliveryRules rules, int h
         if (!message.HasContent)
             return new Decision.Fail(Failure.NoContent);
 
-        var hold = WhatHolds(message, now);
-        if ((hold is null or Hold.BestTime) && IsPutOff(message, now))
-            hold = Hold.QueueBusy;
-
-        if (hold is null)
+        Hold? told = null;
+        var longest = Duration.Zero;
+        var at = now;
+        while (WhatHoldsFor(message, at, now) is { } hold)
         {
-            Delivered(now);
-            return Decision.Deliver.Now;
+            var until = at + Duration.FromSeconds(Grid);
+            while (hold == Hold.QueueBusy ? until < PutOffUntil(message, now) : Holds(hold, message, until))
+                until += Duration.FromSeconds(Grid);
+            if (told is null || (hold != Hold.NotBefore && until - at > longest))
+                (told, longest) = (hold, hold == Hold.NotBefore ? Duration.Zero : until - at);
+            at = until;
         }
 
-        var at = now + Duration.FromSeconds(Grid);
-        while (WhatHolds(message, at) is not null || (hold == Hold.QueueBusy && at < PutOffUntil(message, now)))
-            at += Duration.FromSeconds(Grid);
-
         if (message.ExpiresAt <= at)
-            return new Decision.Defer(hold.Value, message.ExpiresAt.Value);
+            return new Decision.Defer(told!.Value, message.ExpiresAt.Value, Expires: true);
 
         Delivered(at);
-        return new Decision.Defer(hold.Value, at);
+        return told is null ? Decision.Deliver.Now : new Decision.Defer(told.Value, at);
     }
 
     /// <summary>The rule that holds the message back at any instant, now or later.</summary>
-    public Hold? WhatHolds(QueuedMessage message, Instant at)
+    public Hold? WhatHolds(QueuedMessage message, Instant at) =>
+        Enum.GetValues<Hold>().Where(hold => Holds(hold, message, at)).Select(hold => (Hold?)hold).FirstOrDefault();
+
+    private Hold? WhatHoldsFor(QueuedMessage message, Instant at, Instant now) =>
+        WhatHolds(message, at) is { } hold and not Hold.BestTime ? hold
+        : at == now && IsPutOff(message, now) ? Hold.QueueBusy
+        : WhatHolds(message, at);
+
+    private bool Holds(Hold hold, QueuedMessage message, Instant at)
     {
         var active = at < recipient.LastInboundAt + Duration.FromMinutes(10);
         var (day, secondOfDay) = LocalSeconds(at);
-
-        if (at < message.NotBefore)
-            return Hold.NotBefore;
-
-        if (_deliveries.Exists(delivery => delivery - at < Duration.FromSeconds(30) && at - delivery < Duration.FromSeconds(30)))
-            return Hold.Cooldown;
-
-        if (!active && (recipient.HourlyLimit ?? rules.HourlyLimit) is { } hourly
-            && _deliveries.Append(at).Any(end => at <= end && IsWithinAnHour(at, end)
-                && _deliveries.Count(delivery => delivery <= end && IsWithinAnHour(delivery, end)) >= hourly))
+        return hold switch
         {
-            return Hold.HourlyLimit;
-        }
-
-        if ((recipient.DailyLimit ?? rules.DailyLimit) is { } daily && _perDay.GetValueOrDefault(day) >= daily)
-            return Hold.DailyLimit;
-
-        if (!active && !(rules.UrgentIgnoresQuietHours && message.Lane == Lane.Urgent) && IsQuiet(secondOfDay))
-            return Hold.QuietHours;
-
-        return !active && message.CanDelay && message.Lane is Lane.Medium or Lane.Low && at < message.BestAt ? Hold.BestTime : null;
+            Hold.NotBefore => at < message.NotBefore,
+            Hold.Cooldown => _deliveries.Exists(delivery => delivery - at < Duration.FromSeconds(30) && at - delivery < Duration.FromSeconds(30)),
+            Hold.HourlyLimit => !active && (recipient.HourlyLimit ?? rules.HourlyLimit) is { } hourly
+                && _deliveries.Append(at).Any(end => at <= end && IsWithinAnHour(at, end)
+                    && _deliveries.Count(delivery => delivery <= end && IsWithinAnHour(delivery, end)) >= hourly),
+            Hold.DailyLimit => (recipient.DailyLimit ?? rules.DailyLimit) is { } daily && _perDay.GetValueOrDefault(day) >= daily,
+            Hold.QuietHours => !active && !(rules.UrgentIgnoresQuietHours && message.Lane == Lane.Urgent) && IsQuiet(secondOfDay),
+            Hold.BestTime => !active && message.CanDelay && message.Lane is Lane.Medium or Lane.Low && at < message.BestAt,
+            _ => false,
+        };
     }
 
     /// <summary>Whether the low lane is put off, which is asked of the present only: nobody can tell how busy it will be.</summary>

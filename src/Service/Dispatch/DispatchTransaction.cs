@@ -20,6 +20,9 @@ internal sealed class DispatchTransaction(
     /// <summary>How many of one user's slots are looked at; with more than these waiting, some are given twice and moved again later.</summary>
     private const int MostHeld = 20_000;
 
+    /// <summary>No local day lasts longer, nor does any lease of a model's; the hour of the hourly limit is shorter by far.</summary>
+    private static readonly Duration LongestDay = Duration.FromHours(26);
+
     /// <summary>The messages that must still make sense, and that something was said since.</summary>
     private IReadOnlySet<Guid> _news = new HashSet<Guid>();
 
@@ -48,8 +51,7 @@ internal sealed class DispatchTransaction(
     /// <summary>Decides the claimed messages, each user's in their order. Messages of busy users are left as they are.</summary>
     public async Task<IReadOnlyList<Decided>> DecideAsync(IReadOnlyList<ClaimedMessage> claimed, Instant now)
     {
-        var userIds = claimed.Select(m => m.UserId).Distinct().ToArray();
-        var (users, budgets, conversations, leased) = await LoadAsync(claimed, userIds, now);
+        var (users, budgets, conversations, promised) = await LoadAsync(claimed, now);
         var load = await LoadForLowLaneAsync(claimed, now);
         _news = await CheckForNewsAsync(claimed, now);
         var decided = new List<Decided>(claimed.Count);
@@ -72,14 +74,14 @@ internal sealed class DispatchTransaction(
 
             var person = new Person(
                 ofUser.Key, recipients.Create(user, [.. budgets[ofUser.Key]], load.UsersWithHigherLanes.Contains(ofUser.Key)), [.. ofUser]);
-            var decisions = Decide(person, leased[person.UserId]).ToList();
+            var decisions = Decide(person, promised[person.UserId]).ToList();
             if (decisions.Exists(d => d.Decision is Decision.Defer))
                 crowded.Add(person);
             else
                 decided.AddRange(decisions);
         }
 
-        // Only who gets a slot later needs to know which ones are taken.
+        // Who gets a slot later needs to know all that are taken, however far ahead.
         var taken = await LoadHeldAsync(crowded, now);
         foreach (var person in crowded)
             decided.AddRange(Decide(person, taken[person.UserId]));
@@ -142,7 +144,7 @@ internal sealed class DispatchTransaction(
                 ids = deferred.ConvertAll(d => d.Id).ToArray(),
                 untils = deferred.ConvertAll(d => d.Defer.Until).ToArray(),
                 codes = deferred.ConvertAll(d => d.Defer.By.Code()).ToArray(),
-                sentences = deferred.ConvertAll(d => d.Defer.By.Sentence()).ToArray(),
+                sentences = deferred.ConvertAll(d => d.Defer.Sentence).ToArray(),
                 logIds = deferred.ConvertAll(_ => Guid.CreateVersion7()).ToArray(),
                 now,
             });
@@ -295,13 +297,24 @@ internal sealed class DispatchTransaction(
 
     private async Task<(
         Dictionary<string, UserRow> Users, ILookup<string, BudgetRow> Budgets, HashSet<(string Id, string UserId)> Conversations,
-        ILookup<string, ClaimedMessage> Leased)>
-        LoadAsync(IReadOnlyList<ClaimedMessage> claimed, string[] userIds, Instant now)
+        ILookup<string, ClaimedMessage> Promised)>
+        LoadAsync(IReadOnlyList<ClaimedMessage> claimed, Instant now)
     {
         var named = claimed.SelectMany(m => m.All).Where(m => m.ConversationId is not null).Select(m => m.ConversationId!).Distinct().ToArray();
-        var parameters = new { userIds, conversationIds = named, now };
+        var worstLanes = new WorstLanes();
+        foreach (var message in claimed)
+            worstLanes.Add(message.UserId, Lanes.Parse(message.Priority) ?? Lane.Medium);
+        var parameters = new
+        {
+            userIds = worstLanes.Users,
+            worstLanes = worstLanes.Names,
+            conversationIds = named,
+            now,
+            dayEnd = now + LongestDay,
+            limit = MostHeld,
+        };
         await using var results = await ResultSets.QueryAsync(connection, new CommandDefinition(
-            Sql.Batch("LoadUsers", "LoadBudgets", "CheckConversations", "LoadLeasedMessages"), parameters, transaction, cancellationToken: cancellationToken));
+            Sql.Batch("LoadUsers", "LoadBudgets", "CheckConversations", "LoadPromisedMessages"), parameters, transaction, cancellationToken: cancellationToken));
         return (
             (await results.ReadAsync<UserRow>()).ToDictionary(u => u.UserId),
             (await results.ReadAsync<BudgetRow>()).ToLookup(b => b.UserId),

@@ -87,7 +87,7 @@ public sealed class MessageChanges(
         // Found anew, where it still counts.
         (asOne, var decision) = MessagePlan.Foresee(asOne with { BestAt = null }, waiting, context, recipients, settings);
         var answer = MessagePlan.AnswerFor(id, decision, context.Now);
-        var hold = (decision as Decision.Defer)?.By;
+        var held = decision as Decision.Defer;
 
         var done = await turn.QueryAsync<Guid>("ChangeMessages", new
         {
@@ -96,8 +96,8 @@ public sealed class MessageChanges(
             priority = asOne.Lane.Name(),
             answer.ScheduledFor,
             asOne.BestAt,
-            code = hold?.Code(),
-            sentence = hold?.Sentence(),
+            code = held?.By.Code(),
+            sentence = held?.Sentence,
             setsNotBefore = request.ScheduledFor is not null,
             notBefore = request.ScheduledFor?.Value,
             setsExpiresAt = request.ExpiresAt is not null,
@@ -117,7 +117,7 @@ public sealed class MessageChanges(
         await turn.CommitAsync();
         alarm.Set(answer.ScheduledFor - context.Now);
         return (new Change(id, turn.UserId, answer, asOne is { Lane: Lane.Urgent, CompleteBy: null }
-            && (hold is null || waiting.Exists(m => m.ScheduledFor <= context.Now))), null);
+            && (held is null || waiting.Exists(m => m.ScheduledFor <= context.Now))), null);
 
         QueuedMessage AsQueued(ClaimedMessage row) => row.ToQueuedMessage(
             needsModel: settings.Model is not null && !row.HasContent && row.HasBrief,

@@ -89,7 +89,7 @@ public sealed record MessageView
         Sequence = row.SequenceId is null ? null : new SequenceView(row.SequenceId, row.SequencePosition, row.SequenceTotal),
         Status = row.Status,
         Code = row.Reason == Reasons.Delivered ? null : row.Reason,
-        Reason = Reasons.SentenceOf(row.Reason),
+        Reason = row.Status == "queued" ? Reasons.SentenceOf(row.Reason, row.ScheduledFor, row.ExpiresAt) : Reasons.SentenceOf(row.Reason),
         ScheduledFor = row is { Status: "queued", Reason: Reasons.Rendering } ? null : row.ScheduledFor,
         NotBefore = row.NotBefore,
         ExpiresAt = row.ExpiresAt,

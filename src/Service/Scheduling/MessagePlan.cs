@@ -14,8 +14,8 @@ internal sealed record MessagePlan
     /// <summary>The new message, or the sequence it belongs to, as the rules see it.</summary>
     public required QueuedMessage Message { get; init; }
 
-    /// <summary>The first rule that holds it back; null: none does.</summary>
-    public Hold? HeldBy { get; init; }
+    /// <summary>What holds it back; null: nothing does.</summary>
+    public Decision.Defer? Held { get; init; }
 
     /// <summary>What the caller is told, before any dispatch.</summary>
     public required ScheduleAnswer Answer { get; init; }
@@ -56,7 +56,7 @@ internal sealed record MessagePlan
             Id = ids[0],
             Lane = request.Lane,
             CreatedAt = now,
-            ScheduledFor = now,
+            ScheduledFor = request.ScheduledFor is { } notBefore ? Instant.Max(now, notBefore) : now,
             NotBefore = request.ScheduledFor,
             ExpiresAt = request.ExpiresAt,
             CanDelay = request.CanDelay,
@@ -77,7 +77,7 @@ internal sealed record MessagePlan
         {
             Ids = ids,
             Message = message,
-            HeldBy = (decision as Decision.Defer)?.By,
+            Held = decision as Decision.Defer,
             Answer = answer with { MessageIds = request.Following is null ? null : ids },
             SequenceId = sequenceId,
         };
@@ -97,13 +97,13 @@ internal sealed record MessagePlan
     {
         var slots = new FreeSlots(context, waiting, recipients, settings);
         message = WithBestTime(message, context, slots.Recipient, settings.Rules);
-        return (message, slots.Place(message));
+        return (message, slots.Take(message));
     }
 
     /// <summary>What a caller is told of a waiting message, before any dispatch.</summary>
     public static ScheduleAnswer AnswerFor(Guid id, Decision decision, Instant now) => decision switch
     {
-        Decision.Defer defer => ScheduleAnswer.From(id, "queued", defer.Until, defer.By.Code()),
+        Decision.Defer defer => ScheduleAnswer.From(id, "queued", defer.Until, defer.By.Code()) with { Reason = defer.Sentence },
         Decision.Fail fail => ScheduleAnswer.From(id, "queued", now, fail.Because.Code()),
         Decision.Render => ScheduleAnswer.From(id, "queued", now, Reasons.Rendering),
         Decision.Expire => ScheduleAnswer.From(id, "queued", now, Reasons.Expired),

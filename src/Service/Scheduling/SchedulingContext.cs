@@ -64,15 +64,15 @@ internal sealed record SchedulingContext
         NpgsqlConnection connection, DatabaseClock clock, IReadOnlyList<(ScheduleRequest Request, string? Key)> asked, int busyAbove,
         CancellationToken cancellationToken)
     {
-        var worstLanes = new Dictionary<string, Lane>(asked.Count);
+        var worstLanes = new WorstLanes();
         foreach (var (request, _) in asked)
-            worstLanes[request.UserId] = worstLanes.TryGetValue(request.UserId, out var lane) && lane > request.Lane ? lane : request.Lane;
-        var userIds = worstLanes.Keys.ToArray();
+            worstLanes.Add(request.UserId, request.Lane);
+        var userIds = worstLanes.Users;
         var sequence = asked is [{ Request: { Sequence: not null } single }] ? single : null;
         var parameters = new
         {
             userIds,
-            worstLanes = worstLanes.Values.Select(lane => lane.Name()).ToArray(),
+            worstLanes = worstLanes.Names,
             limit = Math.Clamp(MostWaitingInAll / userIds.Length, FewestWaiting, MostWaiting),
             conversationIds = asked.Select(a => a.Request.ConversationId).OfType<string>().Distinct().ToArray(),
             answeringUserIds = asked.Where(a => SeeksBestTime(a.Request)).Select(a => a.Request.UserId).Distinct().ToArray(),
