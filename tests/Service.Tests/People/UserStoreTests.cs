@@ -305,7 +305,7 @@ public sealed class UserStoreTests(PostgresServer server) : IAsyncLifetime
     {
         await PutAsync("ann", new() { PhoneNumber = "+12125550123", DailyLimit = 0 });
 
-        (await ReportAsync("ann")).NextFreeSlot["high"].ShouldBe(new SlotReport(null, "daily_limit_reached", "The user's daily limit is reached."));
+        (await ReportAsync("ann")).NextFreeSlot["high"].ShouldBe(new SlotReport(null, "daily_limit_reached", "What was delivered to the user, or goes first, uses up the daily limit."));
     }
 
     [Fact]
