@@ -33,6 +33,9 @@ public static class Reasons
     /// <summary>The code of a delivery.</summary>
     public const string Delivered = "delivered";
 
+    /// <summary>The same in a sentence.</summary>
+    public const string DeliveredSentence = "It was handed over to be sent.";
+
     /// <summary>The code of an expiry.</summary>
     public const string Expired = "expired";
 

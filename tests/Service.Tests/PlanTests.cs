@@ -69,7 +69,7 @@ public sealed class PlanTests(PostgresServer server) : IAsyncLifetime
             userId = users[0],
             worstLanes = users.Select(_ => "low").ToArray(),
             _db.Now,
-            dayEnd = _db.Now + Duration.FromHours(26),
+            soon = _db.Now + Duration.FromHours(1),
             limit = 100,
             from = Enumerable.Repeat(_db.Now, 4).ToArray(),
             skippedUsers = Array.Empty<string>(),

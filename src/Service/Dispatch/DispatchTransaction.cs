@@ -20,8 +20,11 @@ internal sealed class DispatchTransaction(
     /// <summary>How many of one user's slots are looked at; with more than these waiting, some are given twice and moved again later.</summary>
     private const int MostHeld = 20_000;
 
-    /// <summary>No local day lasts longer, nor does any lease of a model's; the hour of the hourly limit is shorter by far.</summary>
-    private static readonly Duration LongestDay = Duration.FromHours(26);
+    /// <summary>With more deliveries left for the day than these, what was promised for the rest of it is not looked at.</summary>
+    private const int FewLeft = 20;
+
+    /// <summary>How far ahead promised slots are looked at for everybody: over the cooldown, the hour of the hourly limit and any lease of a model's.</summary>
+    private static readonly Duration LookAhead = Duration.FromHours(1);
 
     /// <summary>The messages that must still make sense, and that something was said since.</summary>
     private IReadOnlySet<Guid> _news = new HashSet<Guid>();
@@ -51,7 +54,8 @@ internal sealed class DispatchTransaction(
     /// <summary>Decides the claimed messages, each user's in their order. Messages of busy users are left as they are.</summary>
     public async Task<IReadOnlyList<Decided>> DecideAsync(IReadOnlyList<ClaimedMessage> claimed, Instant now)
     {
-        var (users, budgets, conversations, promised) = await LoadAsync(claimed, now);
+        var userIds = claimed.Select(m => m.UserId).Distinct().ToArray();
+        var (users, budgets, conversations, promised) = await LoadAsync(claimed, userIds, now);
         var load = await LoadForLowLaneAsync(claimed, now);
         _news = await CheckForNewsAsync(claimed, now);
         var decided = new List<Decided>(claimed.Count);
@@ -75,19 +79,22 @@ internal sealed class DispatchTransaction(
             var person = new Person(
                 ofUser.Key, recipients.Create(user, [.. budgets[ofUser.Key]], load.UsersWithHigherLanes.Contains(ofUser.Key)), [.. ofUser]);
             var decisions = Decide(person, promised[person.UserId]).ToList();
-            if (decisions.Exists(d => d.Decision is Decision.Defer))
+            if (decisions.Exists(d => d.Decision is Decision.Defer) || HasFewLeft(person))
                 crowded.Add(person);
             else
                 decided.AddRange(decisions);
         }
 
-        // Who gets a slot later needs to know all that are taken, however far ahead.
+        // Who gets a slot later, or may get no more today, needs to know all that are taken, however far ahead.
         var taken = await LoadHeldAsync(crowded, now);
         foreach (var person in crowded)
             decided.AddRange(Decide(person, taken[person.UserId]));
 
         BusyUsers = busy;
         return decided;
+
+        bool HasFewLeft(Person person) => (person.Recipient.DailyLimit ?? settings.Rules.DailyLimit) is { } limit
+            && limit - person.Recipient.History.PerDay.GetValueOrDefault(LocalDay.Of(now, person.Recipient.Zone)) - person.Messages.Count <= FewLeft;
 
         IEnumerable<Decided> Decide(Person person, IEnumerable<ClaimedMessage> held)
         {
@@ -298,21 +305,10 @@ internal sealed class DispatchTransaction(
     private async Task<(
         Dictionary<string, UserRow> Users, ILookup<string, BudgetRow> Budgets, HashSet<(string Id, string UserId)> Conversations,
         ILookup<string, ClaimedMessage> Promised)>
-        LoadAsync(IReadOnlyList<ClaimedMessage> claimed, Instant now)
+        LoadAsync(IReadOnlyList<ClaimedMessage> claimed, string[] userIds, Instant now)
     {
         var named = claimed.SelectMany(m => m.All).Where(m => m.ConversationId is not null).Select(m => m.ConversationId!).Distinct().ToArray();
-        var worstLanes = new WorstLanes();
-        foreach (var message in claimed)
-            worstLanes.Add(message.UserId, Lanes.Parse(message.Priority) ?? Lane.Medium);
-        var parameters = new
-        {
-            userIds = worstLanes.Users,
-            worstLanes = worstLanes.Names,
-            conversationIds = named,
-            now,
-            dayEnd = now + LongestDay,
-            limit = MostHeld,
-        };
+        var parameters = new { userIds, conversationIds = named, now, soon = now + LookAhead, limit = MostHeld };
         await using var results = await ResultSets.QueryAsync(connection, new CommandDefinition(
             Sql.Batch("LoadUsers", "LoadBudgets", "CheckConversations", "LoadPromisedMessages"), parameters, transaction, cancellationToken: cancellationToken));
         return (

@@ -9,6 +9,7 @@ using Orchestrator.Service.Http;
 using Orchestrator.Service.Postgres;
 using Orchestrator.Service.Rendering;
 using Orchestrator.Service.Scheduling;
+using Orchestrator.Service.Sms;
 
 namespace Orchestrator.Service.Messages;
 
@@ -30,6 +31,8 @@ public sealed class MessageChanges(
     {
         if (request is { MessageData: not null, HasContent: false } && settings.Model is null)
             return (null, Problem.ModelNotConfigured());
+        if (request is { MessageData: { } data, HasContent: true } && settings.Sms.Delivery == SmsDelivery.Twilio && SmsLength.IsTooLong(data))
+            return (null, SmsLength.Refusal);
         if (request is { MessageData.Length: > Prompt.LongestMessage, HasContent: false })
             return (null, Problem.InvalidRequest("messageData", $"is more than a text message can be written from: at most {Prompt.LongestMessage} characters"));
 

@@ -71,8 +71,9 @@ internal sealed record MessagePlan
         message = WithBestTime(message, context, slots.Recipient, settings.Rules);
         var decision = slots.Take(message);
         var answer = AnswerFor(ids[0], decision, context.Now);
-        if (decision is Decision.Deliver && message.Lane == Lane.Urgent)
-            answer = answer with { Status = "sent" };
+        // An urgent one is dispatched inside the request.
+        if (message.Lane == Lane.Urgent)
+            answer = answer with { Status = StatusAfter(decision) };
         return new MessagePlan
         {
             Ids = ids,
@@ -109,6 +110,15 @@ internal sealed record MessagePlan
         Decision.Expire => ScheduleAnswer.From(id, "queued", now, Reasons.Expired),
         Decision.Cancel => ScheduleAnswer.From(id, "queued", now, Reasons.SequenceBroken),
         _ => ScheduleAnswer.From(id, "queued", now, null),
+    };
+
+    private static string StatusAfter(Decision decision) => decision switch
+    {
+        Decision.Deliver => "sent",
+        Decision.Fail => "failed",
+        Decision.Expire => "expired",
+        Decision.Cancel => "cancelled",
+        _ => "queued",
     };
 
     private static QueuedMessage WithBestTime(QueuedMessage message, SchedulingContext context, Recipient recipient, DeliveryRules rules)

@@ -64,15 +64,15 @@ internal sealed record SchedulingContext
         NpgsqlConnection connection, DatabaseClock clock, IReadOnlyList<(ScheduleRequest Request, string? Key)> asked, int busyAbove,
         CancellationToken cancellationToken)
     {
-        var worstLanes = new WorstLanes();
+        var worstLanes = new Dictionary<string, Lane>(asked.Count);
         foreach (var (request, _) in asked)
-            worstLanes.Add(request.UserId, request.Lane);
-        var userIds = worstLanes.Users;
+            worstLanes[request.UserId] = worstLanes.TryGetValue(request.UserId, out var lane) && lane > request.Lane ? lane : request.Lane;
+        var userIds = worstLanes.Keys.ToArray();
         var sequence = asked is [{ Request: { Sequence: not null } single }] ? single : null;
         var parameters = new
         {
             userIds,
-            worstLanes = worstLanes.Names,
+            worstLanes = worstLanes.Values.Select(lane => lane.Name()).ToArray(),
             limit = Math.Clamp(MostWaitingInAll / userIds.Length, FewestWaiting, MostWaiting),
             conversationIds = asked.Select(a => a.Request.ConversationId).OfType<string>().Distinct().ToArray(),
             answeringUserIds = asked.Where(a => SeeksBestTime(a.Request)).Select(a => a.Request.UserId).Distinct().ToArray(),
