@@ -24,9 +24,14 @@ public abstract record Decision
     }
 
     /// <summary>Hold it back and decide again at <paramref name="Until"/>.</summary>
-    /// <param name="By">The first rule that holds it back.</param>
+    /// <param name="By">Of the rules that hold it back one after another, the one that does so the longest; the caller's own time only where no other does.</param>
     /// <param name="Until">The first instant at which every rule allows it, or at which it expires if that comes first.</param>
-    public sealed record Defer(Hold By, Instant Until) : Decision;
+    /// <param name="Expires">Whether it expires first; false where nobody knows, because messages of its sequence are missing.</param>
+    public sealed record Defer(Hold By, Instant Until, bool Expires = false) : Decision
+    {
+        /// <summary>What holds it back, in a sentence.</summary>
+        public string Sentence => Expires ? Reasons.ThatExpires(By.Sentence()) : By.Sentence();
+    }
 
     /// <summary>Its <c>expiresAt</c> has passed: it is never delivered.</summary>
     public sealed record Expire : Decision

@@ -24,23 +24,24 @@ public sealed class DeliveryPolicy(Recipient recipient, DeliveryRules rules, int
     /// The order of one person's messages: lane, then the time they were first scheduled for, then age. Of those that tie, the ones that were
     /// given a slot come first: a batch claims in no order of its own, and would give a slot of an earlier batch once more.
     /// </summary>
-    public static IReadOnlyList<QueuedMessage> Order(IEnumerable<QueuedMessage> messages, Instant now, DeliveryRules rules)
+    public static IComparer<QueuedMessage> OrderAt(Instant now, DeliveryRules rules) => Comparer<QueuedMessage>.Create((one, other) =>
+    {
+        var order = one.LaneAt(now, rules) - other.LaneAt(now, rules);
+        if (order == 0)
+            order = one.WaitingSince.CompareTo(other.WaitingSince);
+        if (order == 0)
+            order = one.CreatedAt.CompareTo(other.CreatedAt);
+        if (order == 0)
+            order = other.HasBeenHeld.CompareTo(one.HasBeenHeld);
+        return order == 0 ? one.Id.CompareTo(other.Id) : order;
+    });
+
+    /// <summary>The messages in the order of <see cref="OrderAt"/>.</summary>
+    public static List<QueuedMessage> Order(IEnumerable<QueuedMessage> messages, Instant now, DeliveryRules rules)
     {
         List<QueuedMessage> ordered = [.. messages];
-        ordered.Sort(Compare);
+        ordered.Sort(OrderAt(now, rules));
         return ordered;
-
-        int Compare(QueuedMessage one, QueuedMessage other)
-        {
-            var order = one.LaneAt(now, rules) - other.LaneAt(now, rules);
-            if (order == 0)
-                order = one.WaitingSince.CompareTo(other.WaitingSince);
-            if (order == 0)
-                order = one.CreatedAt.CompareTo(other.CreatedAt);
-            if (order == 0)
-                order = other.HasBeenHeld.CompareTo(one.HasBeenHeld);
-            return order == 0 ? one.Id.CompareTo(other.Id) : order;
-        }
     }
 
     /// <summary>Decides a due message at <paramref name="now"/> and takes the slot it gets.</summary>
@@ -55,18 +56,14 @@ public sealed class DeliveryPolicy(Recipient recipient, DeliveryRules rules, int
         if (message.CompleteBy is { } completeBy)
             return AwaitOthers(message, completeBy, now);
 
-        if (FirstHold(message, now, now) is not { } hold)
-        {
-            _timeline.Add(now);
-            return message.NeedsModel ? Decision.Render.Now : Decision.Deliver.Now;
-        }
+        var (slot, hold) = FirstAllowed(message, now, now);
+        if (message.ExpiresAt <= slot)
+            return new Decision.Defer(hold!.Value, message.ExpiresAt.Value, Expires: true);
 
-        var until = FirstAllowed(message, now, now);
-        if (message.ExpiresAt <= until)
-            return new Decision.Defer(hold.By, message.ExpiresAt.Value);
-
-        _timeline.Add(until);
-        return new Decision.Defer(hold.By, until);
+        _timeline.Add(slot);
+        return hold is { } by ? new Decision.Defer(by, slot)
+            : message.NeedsModel ? Decision.Render.Now
+            : Decision.Deliver.Now;
     }
 
     /// <summary>Takes the slot that a message already waiting will get, so that what is decided next comes after it.</summary>
@@ -76,7 +73,7 @@ public sealed class DeliveryPolicy(Recipient recipient, DeliveryRules rules, int
             return;
 
         // What a model is at goes as soon as it is ready, not when its lease has ended: the present slot is its.
-        var slot = FirstAllowed(waiting, waiting.IsWithModel ? now : Instant.Max(now, waiting.ScheduledFor), now);
+        var (slot, _) = FirstAllowed(waiting, waiting.IsWithModel ? now : Instant.Max(now, waiting.ScheduledFor), now);
         if (!(waiting.ExpiresAt <= slot))
             _timeline.Add(slot);
     }
@@ -93,19 +90,27 @@ public sealed class DeliveryPolicy(Recipient recipient, DeliveryRules rules, int
         : !message.HasContent && !message.NeedsModel ? Failure.NoContent
         : null;
 
-    /// <summary>The first instant at or after <paramref name="from"/> at which no rule holds the message back.</summary>
-    private Instant FirstAllowed(QueuedMessage message, Instant from, Instant now)
+    /// <summary>
+    /// The first instant at or after <paramref name="from"/> at which no rule holds the message back; and the rule that holds it back the
+    /// longest until then, null where none does. The caller's own time is told only where no other rule comes after it: it is known.
+    /// </summary>
+    private (Instant At, Hold? By) FirstAllowed(QueuedMessage message, Instant from, Instant now)
     {
+        Hold? by = null;
+        var longest = Duration.Zero;
         // Each rule answers with the first instant that it allows itself; none moves the time back. So the first instant at
         // which none objects is the first that all allow.
         for (var step = 0; step < MostSteps && FirstHold(message, from, now) is { } hold; step++)
         {
+            var wait = hold.By == Hold.NotBefore ? Duration.Zero : hold.Until - from;
+            if (by is null || wait > longest)
+                (by, longest) = (hold.By, wait);
             from = hold.Until;
             if (_timeline.IsBlocked(recipient.IsActive(from, rules)))
                 break;
         }
 
-        return from;
+        return (from, by);
     }
 
     /// <summary>The first rule that holds the message back at <paramref name="at"/>, and the first later instant that this rule allows.</summary>

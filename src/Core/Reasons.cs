@@ -1,4 +1,5 @@
 using System.Collections.Frozen;
+using NodaTime;
 
 namespace Orchestrator.Core;
 
@@ -8,6 +9,10 @@ namespace Orchestrator.Core;
 /// </summary>
 public static class Reasons
 {
+    /// <summary>The codes of rules of which it is known until when they hold a message back.</summary>
+    private static readonly FrozenSet<string> Holds =
+        Enum.GetValues<Hold>().Where(hold => hold != Hold.SequenceUnfinished).Select(Code).ToFrozenSet(StringComparer.Ordinal);
+
     private static readonly FrozenDictionary<string, string> Sentences = FrozenDictionary.ToFrozenDictionary<string, string>(
         [
             .. Enum.GetValues<Hold>().Select(hold => KeyValuePair.Create(hold.Code(), hold.Sentence())),
@@ -27,6 +32,9 @@ public static class Reasons
 
     /// <summary>The code of a delivery.</summary>
     public const string Delivered = "delivered";
+
+    /// <summary>The same in a sentence.</summary>
+    public const string DeliveredSentence = "It was handed over to be sent.";
 
     /// <summary>The code of an expiry.</summary>
     public const string Expired = "expired";
@@ -106,13 +114,13 @@ public static class Reasons
     public static string Sentence(this Hold hold) => hold switch
     {
         Hold.SequenceUnfinished => "Other messages of the sequence have not arrived yet.",
-        Hold.NotBefore => "The time the message was scheduled for has not come yet.",
-        Hold.Cooldown => "The user got another message less than 30 seconds before.",
-        Hold.HourlyLimit => "The user's hourly limit is reached.",
-        Hold.DailyLimit => "The user's daily limit is reached.",
-        Hold.QuietHours => "It is within the user's quiet hours.",
+        Hold.NotBefore => "It waits for the time it was scheduled for.",
+        Hold.Cooldown => "Another message goes to the user less than 30 seconds before or after.",
+        Hold.HourlyLimit => "What was delivered to the user, or goes first, uses up the hourly limit.",
+        Hold.DailyLimit => "What was delivered to the user, or goes first, uses up the daily limit.",
+        Hold.QuietHours => "It waits for the end of the user's quiet hours.",
         Hold.QueueBusy => "A low-priority message waits while messages of higher priority are waiting.",
-        Hold.BestTime => "The user usually answers at another hour.",
+        Hold.BestTime => "It waits for an hour at which the user usually answers.",
         _ => throw new ArgumentOutOfRangeException(nameof(hold), hold, message: null),
     };
 
@@ -144,4 +152,11 @@ public static class Reasons
 
     /// <summary>The sentence of any code; null for a null or unknown one, and for a delivery, which needs none.</summary>
     public static string? SentenceOf(string? code) => code is null ? null : Sentences.GetValueOrDefault(code);
+
+    /// <summary>The same of what waits until <paramref name="until"/>, where it may be that it expires then. Null as above.</summary>
+    public static string? SentenceOf(string? code, Instant until, Instant? expiresAt) =>
+        SentenceOf(code) is { } sentence && Holds.Contains(code!) && expiresAt <= until ? ThatExpires(sentence) : SentenceOf(code);
+
+    /// <summary>What holds back a message that expires before every rule allows it.</summary>
+    internal static string ThatExpires(string sentence) => $"{sentence} It expires before it may go.";
 }

@@ -34,7 +34,7 @@ public sealed class BestTimeTests
     [Fact]
     public void A_message_to_a_user_active_no_more_when_the_cooldown_ends_waits_for_it() =>
         Some.Recipient.WhoWroteAt(Some.Noon - Duration.FromMinutes(10) + Duration.FromSeconds(20)).WhoGotOnesAt(Some.Noon)
-            .Decide(Medium).ShouldBeHeld(Hold.Cooldown, At15);
+            .Decide(Medium).ShouldBeHeld(Hold.BestTime, At15);
 
     [Fact]
     public void A_slot_at_the_best_time_that_is_taken_moves_the_message_behind_it() =>
@@ -42,7 +42,7 @@ public sealed class BestTimeTests
 
     [Fact]
     public void Low_that_is_put_off_still_waits_for_its_best_time_after_that() =>
-        Some.Recipient.WithAHigherLaneWaiting().Decide(Medium.InLane(Lane.Low)).ShouldBeHeld(Hold.QueueBusy, At15);
+        Some.Recipient.WithAHigherLaneWaiting().Decide(Medium.InLane(Lane.Low)).ShouldBeHeld(Hold.BestTime, At15);
 
     [Fact]
     public void It_is_the_start_of_the_next_best_hour() => Choose(Some.Recipient, Some.Noon, 15, 9).ShouldBe(At15);

@@ -78,7 +78,7 @@ public sealed class BudgetTests
     public void An_hourly_limit_of_nought_leaves_the_other_rules_as_they_are_for_an_active_user() =>
         Some.Recipient.WithHourlyLimit(0).WhoGotOnesAt(Some.Noon).WhoWroteAt(Ago(1))
             .Decide(Some.Message.NotBefore(Some.Noon + Duration.FromSeconds(10)))
-            .ShouldBeHeld(Hold.NotBefore, Some.Noon + Duration.FromSeconds(30));
+            .ShouldBeHeld(Hold.Cooldown, Some.Noon + Duration.FromSeconds(30));
 
     [Fact]
     public void A_message_in_cooldown_waits_for_the_hour_where_the_user_is_active_no_more_by_then()
@@ -87,7 +87,7 @@ public sealed class BudgetTests
         var wrote = Ago(10) + Duration.FromSeconds(5);
         var recipient = Some.Recipient.WithHourlyLimit(1).WhoGotOnesAt(Some.Noon).WhoWroteAt(wrote);
 
-        recipient.Decide(Some.Message).ShouldBeHeld(Hold.Cooldown, Some.Noon + Hour);
+        recipient.Decide(Some.Message).ShouldBeHeld(Hold.HourlyLimit, Some.Noon + Hour);
     }
 
     [Fact]

@@ -19,7 +19,7 @@ public sealed class ExpiryTests
     {
         var expiry = Some.Noon + Duration.FromSeconds(20);
 
-        Some.Recipient.WhoGotOnesAt(Some.Noon).Decide(Some.Message.ExpiringAt(expiry)).ShouldBeHeld(Hold.Cooldown, expiry);
+        Some.Recipient.WhoGotOnesAt(Some.Noon).Decide(Some.Message.ExpiringAt(expiry)).ShouldBeHeld(Hold.Cooldown, expiry, expires: true);
     }
 
     [Fact]
@@ -28,7 +28,7 @@ public sealed class ExpiryTests
         var slot = Some.Noon + Duration.FromSeconds(30);
         var recipient = Some.Recipient.WhoGotOnesAt(Some.Noon);
 
-        recipient.Decide(Some.Message.ExpiringAt(slot)).ShouldBeHeld(Hold.Cooldown, slot);
+        recipient.Decide(Some.Message.ExpiringAt(slot)).ShouldBeHeld(Hold.Cooldown, slot, expires: true);
         recipient.Decide(Some.Message.ExpiringAt(slot), at: slot).ShouldBe(Decision.Expire.Now);
     }
 

@@ -98,7 +98,7 @@ public sealed class LaneTests
     {
         var now = Some.Utc("2026-03-03T21:57:00");
 
-        Some.Recipient.Decide(Low.QueuedAt(now), now, higherLanesDue: Busy).ShouldBeHeld(Hold.QueueBusy, Some.Utc("2026-03-04T08:00:00"));
+        Some.Recipient.Decide(Low.QueuedAt(now), now, higherLanesDue: Busy).ShouldBeHeld(Hold.QuietHours, Some.Utc("2026-03-04T08:00:00"));
     }
 
     [Fact]

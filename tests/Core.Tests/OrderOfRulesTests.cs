@@ -1,6 +1,6 @@
 namespace Orchestrator.Core.Tests;
 
-/// <summary>What is told as the reason is the first rule that holds; what is told as the time is when all of them allow.</summary>
+/// <summary>What is told as the reason is the rule that holds the longest; what is told as the time is when all of them allow.</summary>
 public sealed class OrderOfRulesTests
 {
     // Midnight in UTC, in the default quiet hours.
@@ -39,39 +39,42 @@ public sealed class OrderOfRulesTests
 
     [Fact]
     public void Then_the_time_the_caller_set() =>
-        DecideBusy(Held, Low.NotBefore(Midnight + Duration.Epsilon)).ShouldBeOfType<Decision.Defer>().By.ShouldBe(Hold.NotBefore);
+        DecideBusy(Some.Recipient.WithoutQuietHours(), Low.ThatCannotWait().NotBefore(Evening)).ShouldBeHeld(Hold.NotBefore, Evening);
 
     [Fact]
-    public void Then_cooldown_hourly_limit_daily_limit_quiet_hours_queue_best_time()
+    public void Then_cooldown_limits_quiet_hours_queue_and_best_time_of_which_the_one_that_holds_longest_is_told()
     {
-        var recipient = Held;
-        Told(recipient).ShouldBe(Hold.Cooldown);
-
-        recipient = recipient.WhoGotOnesAt(Midnight + Duration.FromSeconds(30), Midnight - Duration.FromSeconds(30));
-        Told(recipient).ShouldBe(Hold.HourlyLimit);
-
-        recipient = recipient.WithHourlyLimit(9);
-        Told(recipient).ShouldBe(Hold.DailyLimit);
-
-        recipient = recipient.WithDailyLimit(9);
-        Told(recipient).ShouldBe(Hold.QuietHours);
-
-        recipient = recipient.WithoutQuietHours();
-        Told(recipient).ShouldBe(Hold.QueueBusy);
-
-        recipient.Decide(Low, Midnight).ShouldBeHeld(Hold.BestTime, Evening);
-        recipient.Decide(Low.ThatCannotWait(), Midnight).ShouldBeDelivered();
+        // Cooldown for 30 seconds, then the hour is full until one, then the day, of which eight hours are quiet, then it is not the best time.
+        Told(Held).ShouldBe(Hold.DailyLimit);
+        Told(Held.WithDailyLimit(9)).ShouldBe(Hold.BestTime);
+        DecideBusy(Held.WithDailyLimit(9), Low.ThatCannotWait()).ShouldBeHeld(Hold.QuietHours, Morning);
+        DecideBusy(Held.WithDailyLimit(9).WithoutQuietHours(), Low.ThatCannotWait()).ShouldBeHeld(Hold.HourlyLimit, Midnight + Duration.FromHours(1));
+        DecideBusy(Some.Recipient.WhoGotOnesAt(Midnight).WithoutQuietHours(), Low.ThatCannotWait()).ShouldBeHeld(Hold.Cooldown, Midnight + Duration.FromSeconds(30));
+        DecideBusy(Some.Recipient.WithoutQuietHours(), Low.BestAt(Midnight)).ShouldBeHeld(Hold.QueueBusy, Midnight + Duration.FromMinutes(5));
     }
 
     [Fact]
-    public void The_time_told_is_when_all_rules_allow_whichever_rule_is_told()
+    public void The_callers_own_time_is_told_only_where_no_other_rule_comes_after_it()
     {
-        // Cooldown for 30 seconds, then the hour is full, then the day, then it is night, then it is not the best time.
-        var now = Some.Utc("2026-03-03T21:00:00");
-        var recipient = Some.Recipient.WithHourlyLimit(1).WithDailyLimit(1).WhoGotOnesAt(now);
+        var tomorrow = Evening + Duration.FromHours(20);
+        var message = Some.Message.QueuedAt(Midnight);
 
-        recipient.Decide(Some.Message.QueuedAt(now), now).ShouldBeHeld(Hold.Cooldown, Morning);
-        recipient.Decide(Low.QueuedAt(now), now).ShouldBeHeld(Hold.Cooldown, Evening);
+        DecideBusy(Some.Recipient, message.NotBefore(Evening)).ShouldBeHeld(Hold.NotBefore, Evening);
+        DecideBusy(Some.Recipient, message.NotBefore(Midnight + Duration.FromHours(7))).ShouldBeHeld(Hold.QuietHours, Morning);
+        DecideBusy(Some.Recipient.WithHourlyLimit(1).WhoGotOnesAt(tomorrow), message.NotBefore(tomorrow))
+            .ShouldBeHeld(Hold.HourlyLimit, tomorrow + Duration.FromHours(1));
+    }
+
+    [Fact]
+    public void One_that_expires_before_all_rules_allow_is_told_so()
+    {
+        var decision = DecideBusy(Some.Recipient, Some.Message.QueuedAt(Midnight).ExpiringAt(Morning)).ShouldBeOfType<Decision.Defer>();
+
+        decision.ShouldBe(new Decision.Defer(Hold.QuietHours, Morning, Expires: true));
+        decision.Sentence.ShouldBe("It waits for the end of the user's quiet hours. It expires before it may go.");
+        Reasons.SentenceOf("quiet_hours", until: Morning, expiresAt: Morning).ShouldBe(decision.Sentence);
+        Reasons.SentenceOf("quiet_hours", until: Morning, expiresAt: Evening).ShouldBe(Hold.QuietHours.Sentence());
+        Reasons.SentenceOf("rendering", until: Morning, expiresAt: Morning).ShouldBe(Reasons.RenderingSentence);
     }
 
     [Fact]
@@ -81,7 +84,7 @@ public sealed class OrderOfRulesTests
         var now = Some.Utc("2026-03-03T21:45:00");
         var recipient = Some.Recipient.WithHourlyLimit(1).WhoGotOnesAt(now - Duration.FromMinutes(15));
 
-        recipient.Decide(Some.Message, now).ShouldBeHeld(Hold.HourlyLimit, Morning);
+        recipient.Decide(Some.Message, now).ShouldBeHeld(Hold.QuietHours, Morning);
     }
 
     private static Recipient Held => Some.Recipient.WithHourlyLimit(1).WithDailyLimit(1).WhoGotOnesAt(Midnight);

@@ -18,6 +18,8 @@ internal sealed class PlainRules(Recipient recipient, DeliveryRules rules, int h
 
     private static readonly LocalDate Epoch = new(1970, 1, 1);
 
+    private static readonly Hold[] InOrder = [Hold.NotBefore, Hold.Cooldown, Hold.HourlyLimit, Hold.DailyLimit, Hold.QuietHours, Hold.BestTime];
+
     /// <summary>In seconds, as all that is asked of them: millions of instants are tried.</summary>
     private readonly List<long> _deliveries = [.. recipient.History.Recent.Select(at => at.ToUnixTimeSeconds())];
 
@@ -42,53 +44,58 @@ internal sealed class PlainRules(Recipient recipient, DeliveryRules rules, int h
         if (!message.HasContent)
             return new Decision.Fail(Failure.NoContent);
 
-        var hold = WhatHolds(message, now);
-        if ((hold is null or Hold.BestTime) && IsPutOff(message, now))
-            hold = Hold.QueueBusy;
-
-        if (hold is null)
+        Hold? told = null;
+        var longest = Duration.Zero;
+        var at = now;
+        while (WhatHoldsFor(message, at, now) is { } hold)
         {
-            Delivered(now);
-            return Decision.Deliver.Now;
+            var until = at + Duration.FromSeconds(Grid);
+            while (hold == Hold.QueueBusy ? until < PutOffUntil(message, now) : Holds(hold, message, until))
+                until += Duration.FromSeconds(Grid);
+            if (told is null || (hold != Hold.NotBefore && until - at > longest))
+                (told, longest) = (hold, hold == Hold.NotBefore ? Duration.Zero : until - at);
+            at = until;
         }
-
-        var at = now + Duration.FromSeconds(Grid);
-        while (WhatHolds(message, at) is not null || (hold == Hold.QueueBusy && at < PutOffUntil(message, now)))
-            at += Duration.FromSeconds(Grid);
 
         if (message.ExpiresAt <= at)
-            return new Decision.Defer(hold.Value, message.ExpiresAt.Value);
+            return new Decision.Defer(told!.Value, message.ExpiresAt.Value, Expires: true);
 
         Delivered(at);
-        return new Decision.Defer(hold.Value, at);
+        return told is null ? Decision.Deliver.Now : new Decision.Defer(told.Value, at);
     }
 
-    /// <summary>The rule that holds the message back at any instant, now or later.</summary>
+    /// <summary>The first rule that holds the message back at any instant, now or later.</summary>
     public Hold? WhatHolds(QueuedMessage message, Instant at)
     {
-        var active = at < recipient.LastInboundAt + Duration.FromMinutes(10);
-        var (day, secondOfDay) = LocalSeconds(at);
-        var second = at.ToUnixTimeSeconds();
-
-        if (at < message.NotBefore)
-            return Hold.NotBefore;
-
-        if (_deliveries.Exists(delivery => Math.Abs(delivery - second) < 30))
-            return Hold.Cooldown;
-
-        if (!active && (recipient.HourlyLimit ?? rules.HourlyLimit) is { } hourly
-            && (InTheHourUntil(second) >= hourly || _deliveries.Exists(end => IsWithinAnHour(second, end) && InTheHourUntil(end) >= hourly)))
+        foreach (var hold in InOrder)
         {
-            return Hold.HourlyLimit;
+            if (Holds(hold, message, at))
+                return hold;
         }
 
-        if ((recipient.DailyLimit ?? rules.DailyLimit) is { } daily && _perDay.GetValueOrDefault(day) >= daily)
-            return Hold.DailyLimit;
+        return null;
+    }
 
-        if (!active && !(rules.UrgentIgnoresQuietHours && message.Lane == Lane.Urgent) && IsQuiet(secondOfDay))
-            return Hold.QuietHours;
+    private Hold? WhatHoldsFor(QueuedMessage message, Instant at, Instant now) =>
+        WhatHolds(message, at) is { } hold and not Hold.BestTime ? hold
+        : at == now && IsPutOff(message, now) ? Hold.QueueBusy
+        : WhatHolds(message, at);
 
-        return !active && message.CanDelay && message.Lane is Lane.Medium or Lane.Low && at < message.BestAt ? Hold.BestTime : null;
+    private bool Holds(Hold hold, QueuedMessage message, Instant at)
+    {
+        var active = at < recipient.LastInboundAt + Duration.FromMinutes(10);
+        var second = at.ToUnixTimeSeconds();
+        return hold switch
+        {
+            Hold.NotBefore => at < message.NotBefore,
+            Hold.Cooldown => _deliveries.Exists(delivery => Math.Abs(delivery - second) < 30),
+            Hold.HourlyLimit => !active && (recipient.HourlyLimit ?? rules.HourlyLimit) is { } hourly
+                && (InTheHourUntil(second) >= hourly || _deliveries.Exists(end => IsWithinAnHour(second, end) && InTheHourUntil(end) >= hourly)),
+            Hold.DailyLimit => (recipient.DailyLimit ?? rules.DailyLimit) is { } daily && _perDay.GetValueOrDefault(LocalSeconds(at).Day) >= daily,
+            Hold.QuietHours => !active && !(rules.UrgentIgnoresQuietHours && message.Lane == Lane.Urgent) && IsQuiet(LocalSeconds(at).SecondOfDay),
+            Hold.BestTime => !active && message.CanDelay && message.Lane is Lane.Medium or Lane.Low && at < message.BestAt,
+            _ => false,
+        };
     }
 
     /// <summary>Whether the low lane is put off, which is asked of the present only: nobody can tell how busy it will be.</summary>

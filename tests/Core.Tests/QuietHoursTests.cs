@@ -108,7 +108,7 @@ public sealed class QuietHoursTests
         var now = Some.Utc("2026-03-04T05:00:00");
         var recipient = NewYorker.WhoGotOnesAt(now - Duration.FromSeconds(1)).WhoWroteAt(now - Duration.FromMinutes(10) + Duration.FromSeconds(29));
 
-        recipient.Decide(Some.Message, now).ShouldBeHeld(Hold.Cooldown, Some.Utc("2026-03-04T13:00:00"));
+        recipient.Decide(Some.Message, now).ShouldBeHeld(Hold.QuietHours, Some.Utc("2026-03-04T13:00:00"));
     }
 
     [Fact]

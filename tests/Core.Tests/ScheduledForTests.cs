@@ -24,13 +24,13 @@ public sealed class ScheduledForTests
     [Fact]
     public void A_time_within_quiet_hours_moves_to_their_end() =>
         Some.Recipient.Decide(Some.Message.NotBefore(Some.Utc("2026-03-03T23:00:00")))
-            .ShouldBeHeld(Hold.NotBefore, Some.Utc("2026-03-04T08:00:00"));
+            .ShouldBeHeld(Hold.QuietHours, Some.Utc("2026-03-04T08:00:00"));
 
     [Fact]
     public void A_time_at_or_after_the_expiry_is_never_waited_for()
     {
         var expiry = AtOne - Duration.FromMinutes(1);
 
-        Some.Recipient.Decide(Some.Message.NotBefore(AtOne).ExpiringAt(expiry)).ShouldBeHeld(Hold.NotBefore, expiry);
+        Some.Recipient.Decide(Some.Message.NotBefore(AtOne).ExpiringAt(expiry)).ShouldBeHeld(Hold.NotBefore, expiry, expires: true);
     }
 }

@@ -126,6 +126,6 @@ public sealed class SlotSpreadingTests
 
         policy.Reserve(Some.Message, Some.Noon);
 
-        policy.Decide(Some.Message.Numbered(2), Some.Noon).ShouldBeHeld(Hold.Cooldown, Some.Utc("2026-03-04T08:00:00"));
+        policy.Decide(Some.Message.Numbered(2), Some.Noon).ShouldBeHeld(Hold.DailyLimit, Some.Utc("2026-03-04T08:00:00"));
     }
 }

@@ -91,6 +91,6 @@ internal static class Some
 
     public static void ShouldBeDelivered(this Decision decision) => decision.ShouldBe(Decision.Deliver.Now);
 
-    public static void ShouldBeHeld(this Decision decision, Hold by, Instant until) =>
-        decision.ShouldBe(new Decision.Defer(by, until));
+    public static void ShouldBeHeld(this Decision decision, Hold by, Instant until, bool expires = false) =>
+        decision.ShouldBe(new Decision.Defer(by, until, expires));
 }

@@ -3,6 +3,7 @@ using NodaTime.Text;
 using Orchestrator.Core;
 using Orchestrator.Service.Http;
 using Orchestrator.Service.Scheduling;
+using Orchestrator.Service.Sms;
 
 namespace Orchestrator.Service.Tests;
 
@@ -239,10 +240,36 @@ public sealed class SchedulingTests(PostgresServer server) : IAsyncLifetime
         await _db.AddUsersAsync("ann");
         await _db.ExecuteAsync("UPDATE users SET opted_out = true");
 
+        var foretold = JsonDocument.Parse(
+            (await _db.ScheduleAsync(Some.Request("ann") with { Lane = Lane.Urgent }, dryRun: true)).ShouldBeOfType<ScheduleOutcome.Answered>().Json).RootElement;
         var answer = await AnswerAsync(Some.Request("ann") with { Lane = Lane.Urgent });
 
-        answer.GetProperty("status").GetString().ShouldBe("failed");
-        answer.GetProperty("code").GetString().ShouldBe("opted_out");
+        foreach (var told in new[] { foretold, answer })
+        {
+            told.GetProperty("status").GetString().ShouldBe("failed");
+            told.GetProperty("code").GetString().ShouldBe("opted_out");
+        }
+    }
+
+    [Theory]
+    [InlineData(SmsDelivery.Twilio, 1600, true)]
+    [InlineData(SmsDelivery.Twilio, 1601, false)]
+    [InlineData(SmsDelivery.Log, 1601, true)]
+    public async Task Content_that_is_longer_than_an_SMS_is_refused_while_it_can_still_be_shortened(SmsDelivery delivery, int length, bool isTaken)
+    {
+        _db.Settings = _db.Settings with { Sms = _db.Settings.Sms with { Delivery = delivery } };
+        await _db.AddUsersAsync("ann");
+        var text = $$"""{"content": "{{new string('x', length)}}", "note": "of any length"}""";
+
+        ScheduleOutcome[] outcomes =
+        [
+            await _db.ScheduleAsync(Some.Request("ann") with { MessageData = text }),
+            await _db.ScheduleAsync(Some.Request("ann") with { Following = [text] }),
+            .. await _db.ScheduleManyAsync([new BatchItem(Some.Request("ann") with { MessageData = text })]),
+        ];
+
+        outcomes.Select(outcome => outcome is ScheduleOutcome.Answered).ShouldAllBe(taken => taken == isTaken);
+        outcomes.OfType<ScheduleOutcome.Refused>().ShouldAllBe(refused => refused.Problem.Code == "invalid_request" && refused.Problem.Errors!.ContainsKey("messageData"));
     }
 
     [Fact]
@@ -252,8 +279,8 @@ public sealed class SchedulingTests(PostgresServer server) : IAsyncLifetime
         await _db.ExecuteAsync("UPDATE users SET quiet_hours_start = '00:00', quiet_hours_end = '00:00'");
         await _db.ExecuteAsync(
             """
-            INSERT INTO message_queue (user_id, agent_id, message_data, scheduled_for, priority, can_delay, created_at)
-            SELECT 'ann', 'agent', '{"content": "x"}', @now + i * interval '30 seconds', 'high', false, @now FROM generate_series(0, 9999) AS i
+            INSERT INTO message_queue (user_id, agent_id, message_data, scheduled_for, priority, can_delay, reason, created_at)
+            SELECT 'ann', 'agent', '{"content": "x"}', @now + i * interval '30 seconds', 'high', false, 'cooldown', @now FROM generate_series(0, 9999) AS i
             """,
             new { now = _db.Now });
 

@@ -10,8 +10,14 @@ WITH held AS MATERIALIZED (
   FOR NO KEY UPDATE OF t SKIP LOCKED
 ), awake AS (
   UPDATE sms_turns t SET due_at = @now FROM held WHERE t.user_id = held.user_id
+), redecided AS (
+  UPDATE message_queue q
+  SET scheduled_for = @now
+  WHERE q.user_id = @userId::external_id AND q.status = 'queued' AND q.scheduled_for > @now AND q.render_claim IS NULL
+    AND q.reason IS NOT NULL AND q.reason NOT IN ('rendering', 'model_unavailable', 'sequence_unfinished')
+  RETURNING q.id, q.user_id
 )
-UPDATE message_queue q
-SET scheduled_for = @now
-WHERE q.user_id = @userId::external_id AND q.status = 'queued' AND q.scheduled_for > @now AND q.render_claim IS NULL
-  AND q.reason IS NOT NULL AND q.reason NOT IN ('rendering', 'model_unavailable', 'sequence_unfinished')
+INSERT INTO agent_actions_log (agent_type, action_type, user_id, context_id, context_type, output_data, created_at)
+SELECT 'message_orchestrator', 'message_redecided', user_id, id, 'message_queue',
+  jsonb_strip_nulls(jsonb_build_object('code', 'user_changed', 'reason', 'What the rules know of the user has changed.', 'key', @key::text)), @now
+FROM redecided

@@ -19,7 +19,7 @@ WITH called_off AS (
 ), logged AS (
   INSERT INTO agent_actions_log (agent_type, action_type, user_id, context_id, context_type, output_data, created_at)
   SELECT 'message_orchestrator', 'message_cancelled', ended.user_id, ended.id, 'message_queue',
-    '{"code": "opted_out", "reason": "The user has opted out."}', @now
+    jsonb_strip_nulls(jsonb_build_object('code', 'opted_out', 'reason', 'The user has opted out.', 'key', @key::text)), @now
   FROM ended
 )
 SELECT count(*)::int FROM ended

@@ -14,7 +14,7 @@ public sealed class UserEndpoint(Requests requests, UserStore store, UserReports
 
     /// <summary>Creates the user, or changes what the body gives; answers as <see cref="GetAsync"/> does.</summary>
     public Task<IResult> PutAsync(HttpRequest request, string id, CancellationToken cancellationToken) =>
-        requests.HandleAsync(request, async () =>
+        requests.HandleAsync(request, async caller =>
         {
             var userId = IdOf(id);
             var (body, unreadable) = await JsonBody.ReadAsync(request, cancellationToken);
@@ -32,7 +32,7 @@ public sealed class UserEndpoint(Requests requests, UserStore store, UserReports
             if (change is null)
                 return Problem.InvalidRequest(faults).ToResult();
 
-            var outcome = await store.PutAsync(userId, change, cancellationToken);
+            var outcome = await store.PutAsync(userId, change with { ChangedBy = caller.Name }, cancellationToken);
             return outcome.Problem is { } problem ? problem.ToResult() : await ReportAsync(userId, outcome.Created, cancellationToken);
         });
 

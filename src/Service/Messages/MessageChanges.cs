@@ -9,6 +9,7 @@ using Orchestrator.Service.Http;
 using Orchestrator.Service.Postgres;
 using Orchestrator.Service.Rendering;
 using Orchestrator.Service.Scheduling;
+using Orchestrator.Service.Sms;
 
 namespace Orchestrator.Service.Messages;
 
@@ -30,6 +31,8 @@ public sealed class MessageChanges(
     {
         if (request is { MessageData: not null, HasContent: false } && settings.Model is null)
             return (null, Problem.ModelNotConfigured());
+        if (request is { MessageData: { } data, HasContent: true } && settings.Sms.Delivery == SmsDelivery.Twilio && SmsLength.IsTooLong(data))
+            return (null, SmsLength.Refusal);
         if (request is { MessageData.Length: > Prompt.LongestMessage, HasContent: false })
             return (null, Problem.InvalidRequest("messageData", $"is more than a text message can be written from: at most {Prompt.LongestMessage} characters"));
 
@@ -87,7 +90,7 @@ public sealed class MessageChanges(
         // Found anew, where it still counts.
         (asOne, var decision) = MessagePlan.Foresee(asOne with { BestAt = null }, waiting, context, recipients, settings);
         var answer = MessagePlan.AnswerFor(id, decision, context.Now);
-        var hold = (decision as Decision.Defer)?.By;
+        var held = decision as Decision.Defer;
 
         var done = await turn.QueryAsync<Guid>("ChangeMessages", new
         {
@@ -96,8 +99,8 @@ public sealed class MessageChanges(
             priority = asOne.Lane.Name(),
             answer.ScheduledFor,
             asOne.BestAt,
-            code = hold?.Code(),
-            sentence = hold?.Sentence(),
+            code = held?.By.Code(),
+            sentence = held?.Sentence,
             setsNotBefore = request.ScheduledFor is not null,
             notBefore = request.ScheduledFor?.Value,
             setsExpiresAt = request.ExpiresAt is not null,
@@ -117,7 +120,7 @@ public sealed class MessageChanges(
         await turn.CommitAsync();
         alarm.Set(answer.ScheduledFor - context.Now);
         return (new Change(id, turn.UserId, answer, asOne is { Lane: Lane.Urgent, CompleteBy: null }
-            && (hold is null || waiting.Exists(m => m.ScheduledFor <= context.Now))), null);
+            && (held is null || waiting.Exists(m => m.ScheduledFor <= context.Now))), null);
 
         QueuedMessage AsQueued(ClaimedMessage row) => row.ToQueuedMessage(
             needsModel: settings.Model is not null && !row.HasContent && row.HasBrief,

@@ -21,7 +21,9 @@ public sealed class MessageReader(NpgsqlDataSource database, IdFormat ids, Setti
             return null;
 
         var message = MessageView.Of(row).With(await results.ReadAsync<TrailRow>());
-        return message.Sms is { Status: "pending", Code: null } sms ? message with { Sms = sms with { Code = WaitsFor(row), Reason = Reasons.SentenceOf(WaitsFor(row)) } } : message;
+        return message.Sms is { Status: "pending" } sms && WaitsFor(row) is { } code
+            ? message with { Sms = sms with { Code = code, Reason = Reasons.SentenceOf(code), NextLookAt = null } }
+            : message;
     }
 
     /// <summary>A page of messages, newest first, without what they say and what has happened to them.</summary>
@@ -52,7 +54,7 @@ public sealed class MessageReader(NpgsqlDataSource database, IdFormat ids, Setti
             page.ConvertAll(MessageView.Of), rows.Count > filter.Limit ? new ListCursor(page[^1].ListedAt, page[^1].Id).ToString() : null);
     }
 
-    /// <summary>Why nobody has tried to send a message that was handed over; null: it is simply not its turn.</summary>
+    /// <summary>Why nobody tries to send a message that was handed over, whatever else holds it back; null: somebody does, in its turn.</summary>
     private string? WaitsFor(MessageRow row) =>
         settings.Sms.Delivery == SmsDelivery.External || row.IsLeftToOthers ? Reasons.ExternalSender
         : row.SendingStoppedBy is not null ? Reasons.SendingStopped

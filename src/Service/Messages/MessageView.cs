@@ -89,7 +89,7 @@ public sealed record MessageView
         Sequence = row.SequenceId is null ? null : new SequenceView(row.SequenceId, row.SequencePosition, row.SequenceTotal),
         Status = row.Status,
         Code = row.Reason == Reasons.Delivered ? null : row.Reason,
-        Reason = Reasons.SentenceOf(row.Reason),
+        Reason = row.Status == "queued" ? Reasons.SentenceOf(row.Reason, row.ScheduledFor, row.ExpiresAt) : Reasons.SentenceOf(row.Reason),
         ScheduledFor = row is { Status: "queued", Reason: Reasons.Rendering } ? null : row.ScheduledFor,
         NotBefore = row.NotBefore,
         ExpiresAt = row.ExpiresAt,
@@ -101,8 +101,9 @@ public sealed record MessageView
         Sms = row.SmsStatus is null ? null : new SmsView
         {
             Status = row.SmsStatus,
-            Code = row.SmsError,
-            Reason = Reasons.SentenceOf(row.SmsError),
+            // What kept it back is past once the provider has it.
+            Code = row.SmsStatus is "sent" or "delivered" ? null : row.SmsError,
+            Reason = row.SmsStatus is "sent" or "delivered" ? null : Reasons.SentenceOf(row.SmsError),
             NextLookAt = row.SmsNextLookAt,
             Attempts = row.SmsAttempts ?? 0,
             SentAt = row.SmsSentAt,
@@ -126,12 +127,20 @@ public sealed record MessageView
         return this with
         {
             Reason = ReasonFor(Code, sms: false) ?? Reason,
-            Sms = Sms is null ? null : Sms with { Reason = ReasonFor(Sms.Code, sms: true) ?? Sms.Reason },
+            Sms = Sms switch
+            {
+                null => null,
+                // Nothing is recorded of a request but that it went out; what came of it, or did not, stands in the trail.
+                { Status: "sending", Code: null } when Array.FindLast(trail, IsOfSms) is { Event: "sms_unknown" } unknown =>
+                    Sms with { Code = unknown.Code, Reason = unknown.Reason },
+                _ => Sms with { Reason = ReasonFor(Sms.Code, sms: true) ?? Sms.Reason },
+            },
             Trail = trail,
         };
 
-        string? ReasonFor(string? code, bool sms) => code is null ? null : Array.FindLast(
-            trail, e => e.Code == code && e.Event.StartsWith("sms_", StringComparison.Ordinal) == sms)?.Reason;
+        string? ReasonFor(string? code, bool sms) => code is null ? null : Array.FindLast(trail, e => e.Code == code && IsOfSms(e) == sms)?.Reason;
+
+        static bool IsOfSms(TrailEntry entry) => entry.Event.StartsWith("sms_", StringComparison.Ordinal);
     }
 }
 
@@ -147,7 +156,7 @@ public sealed record SmsView
     /// <summary><c>messages.status</c>: <c>pending</c>, <c>sending</c>, <c>sent</c>, <c>delivered</c>, and how it ends otherwise.</summary>
     public required string Status { get; init; }
 
-    /// <summary>What keeps it, or has kept it last, from the phone: the provider's number or the service's word; null: nothing.</summary>
+    /// <summary>What keeps it, or has kept it for good, from the phone: the provider's number or the service's word; null: nothing.</summary>
     public string? Code { get; init; }
 
     /// <summary>The same in a sentence; null: none is known.</summary>
@@ -204,7 +213,7 @@ public sealed record TrailEntry
         At = row.At,
         Event = row.Event,
         Code = row.Code,
-        Reason = row.Reason ?? Reasons.SentenceOf(row.Code),
+        Reason = row.Reason ?? (row.Code == Reasons.Delivered ? Reasons.DeliveredSentence : Reasons.SentenceOf(row.Code)),
         Until = row.Until is not null && OffsetDateTimePattern.ExtendedIso.Parse(row.Until) is { Success: true, Value: var until } ? until.ToInstant() : null,
         By = row.By,
         Fields = NamesIn(row.Fields),

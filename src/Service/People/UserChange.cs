@@ -41,6 +41,9 @@ public sealed record UserChange
     /// <summary>True does what a STOP does, false what a START does. Null: left out.</summary>
     public bool? OptedOut { get; init; }
 
+    /// <summary>The name of the key that it came with; null: none, or one without a name.</summary>
+    public string? ChangedBy { get; init; }
+
     /// <summary>Whether it bears on what <c>user_message_budget</c> holds.</summary>
     public bool GivesBudget => HourlyLimit.IsGiven || DailyLimit.IsGiven || QuietHoursEnabled.IsGiven;
 }

@@ -63,7 +63,7 @@ public sealed class UserStore(
         // Messages first: who records what becomes of one may then name its user in the trail, while a number that is a key of the table changes.
         var cancelled = 0;
         if (change.OptedOut is true)
-            cancelled = await optOuts.OptOutAsync(connection, transaction, [userId], cancellationToken);
+            cancelled = await optOuts.OptOutAsync(connection, transaction, [userId], change.ChangedBy, cancellationToken);
         else if (change.OptedOut is false)
             await OptOuts.OptInAsync(connection, transaction, [userId], cancellationToken);
         if (!created)
@@ -106,7 +106,7 @@ public sealed class UserStore(
 
             if (now.HasOtherHoursThan(was))
                 await MoveBestTimesAsync(recipients.Create(user, budgets), before);
-            await ExecuteAsync("RedecideWaiting", new { userId, before.Now });
+            await ExecuteAsync("RedecideWaiting", new { userId, key = change.ChangedBy, before.Now });
             // Also what was due before: a dispatch that came by meanwhile has passed over a user in other hands.
             return true;
         }

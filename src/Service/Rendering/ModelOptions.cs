@@ -1,5 +1,6 @@
 using NodaTime;
 using Orchestrator.Service.Configuration;
+using Orchestrator.Service.Sms;
 
 namespace Orchestrator.Service.Rendering;
 
@@ -10,7 +11,7 @@ public sealed record ModelOptions
     public const string DefaultModel = "claude-haiku-5-5";
 
     /// <summary>The most characters that the SMS provider takes in one message.</summary>
-    public const int LongestSms = 1600;
+    public const int LongestSms = SmsLength.Most;
 
     private static readonly string[] Efforts = ["low", "medium", "high", "xhigh", "max"];
 

@@ -8,6 +8,7 @@ using Orchestrator.Service.Dispatch;
 using Orchestrator.Service.Http;
 using Orchestrator.Service.Postgres;
 using Orchestrator.Service.Rendering;
+using Orchestrator.Service.Sms;
 
 namespace Orchestrator.Service.Scheduling;
 
@@ -25,7 +26,7 @@ internal static class Admission
 
     /// <summary>Why nothing could write the message; null: it has its content, or a model can.</summary>
     public static ScheduleOutcome.Refused? UnwritableRefusal(ScheduleRequest request, Settings settings) =>
-        request.HasContent ? null
+        request.HasContent ? (settings.Sms.Delivery == SmsDelivery.Twilio && MessagesOf(request).Any(SmsLength.IsTooLong) ? new(SmsLength.Refusal) : null)
         : settings.Model is null ? new(Problem.ModelNotConfigured())
         : IsTooMuch(request) ? new(Problem.InvalidRequest("messageData", $"is more than a text message can be written from: at most {Prompt.LongestMessage} characters"))
         : null;
@@ -97,6 +98,7 @@ internal static class Admission
     /// <summary>There is no such user.</summary>
     public static ScheduleOutcome.Refused UserIsUnknown(ScheduleRequest request) => new(Problem.UserNotFound(request.UserId));
 
-    private static bool IsTooMuch(ScheduleRequest request) =>
-        request.Following?.Append(request.MessageData).Any(data => data.Length > Prompt.LongestMessage) ?? request.MessageData.Length > Prompt.LongestMessage;
+    private static bool IsTooMuch(ScheduleRequest request) => MessagesOf(request).Any(data => data.Length > Prompt.LongestMessage);
+
+    private static IEnumerable<string> MessagesOf(ScheduleRequest request) => [request.MessageData, .. request.Following ?? []];
 }

@@ -170,7 +170,7 @@ public sealed class BatchScheduler(
     private async Task InsertAsync(NpgsqlConnection connection, List<Planned> planned, Run run, string lockTimeout)
     {
         var keyed = planned.FindAll(p => p.Entry.Key is not null);
-        var held = planned.FindAll(p => p.Plan.HeldBy is not null);
+        var held = planned.FindAll(p => p.Plan.Held is not null);
         await using var results = await ResultSets.QueryAsync(connection, new CommandDefinition(
             MessageTraces.StatementsFor(["BoundTransaction", "InsertBatch"], held.Count > 0, planned.Select(p => p.Entry.Request)),
             new
@@ -189,7 +189,7 @@ public sealed class BatchScheduler(
                 notBefores = Column(planned, p => p.Entry.Request.ScheduledFor),
                 expiresAts = Column(planned, p => p.Entry.Request.ExpiresAt),
                 bestAts = Column(planned, p => p.Plan.Message.BestAt),
-                codes = Column(planned, p => p.Plan.HeldBy?.Code()),
+                codes = Column(planned, p => p.Plan.Held?.By.Code()),
                 haveKeys = Column(planned, p => p.Entry.Key is not null),
                 keys = Column(keyed, p => p.Entry.Key),
                 requestHashes = Column(keyed, p => Admission.HashOf(p.Entry.Request, p.Entry.Key)),
@@ -197,7 +197,7 @@ public sealed class BatchScheduler(
                 answers = Column(keyed, p => p.Json),
                 heldIds = Column(held, p => p.Plan.Ids[0]),
                 logIds = MessagePlan.NewIds(held.Count),
-                sentences = Column(held, p => p.Plan.HeldBy!.Value.Sentence()),
+                sentences = Column(held, p => p.Plan.Held!.Sentence),
                 scheduledBys = Column(planned, p => p.Entry.Request.ScheduledBy),
                 traceparents = Column(planned, p => p.Entry.Request.Traceparent),
             },

@@ -14,8 +14,8 @@ internal sealed record MessagePlan
     /// <summary>The new message, or the sequence it belongs to, as the rules see it.</summary>
     public required QueuedMessage Message { get; init; }
 
-    /// <summary>The first rule that holds it back; null: none does.</summary>
-    public Hold? HeldBy { get; init; }
+    /// <summary>What holds it back; null: nothing does.</summary>
+    public Decision.Defer? Held { get; init; }
 
     /// <summary>What the caller is told, before any dispatch.</summary>
     public required ScheduleAnswer Answer { get; init; }
@@ -56,7 +56,7 @@ internal sealed record MessagePlan
             Id = ids[0],
             Lane = request.Lane,
             CreatedAt = now,
-            ScheduledFor = now,
+            ScheduledFor = request.ScheduledFor is { } notBefore ? Instant.Max(now, notBefore) : now,
             NotBefore = request.ScheduledFor,
             ExpiresAt = request.ExpiresAt,
             CanDelay = request.CanDelay,
@@ -71,13 +71,14 @@ internal sealed record MessagePlan
         message = WithBestTime(message, context, slots.Recipient, settings.Rules);
         var decision = slots.Take(message);
         var answer = AnswerFor(ids[0], decision, context.Now);
-        if (decision is Decision.Deliver && message.Lane == Lane.Urgent)
-            answer = answer with { Status = "sent" };
+        // An urgent one is dispatched inside the request.
+        if (message.Lane == Lane.Urgent)
+            answer = answer with { Status = StatusAfter(decision) };
         return new MessagePlan
         {
             Ids = ids,
             Message = message,
-            HeldBy = (decision as Decision.Defer)?.By,
+            Held = decision as Decision.Defer,
             Answer = answer with { MessageIds = request.Following is null ? null : ids },
             SequenceId = sequenceId,
         };
@@ -97,18 +98,27 @@ internal sealed record MessagePlan
     {
         var slots = new FreeSlots(context, waiting, recipients, settings);
         message = WithBestTime(message, context, slots.Recipient, settings.Rules);
-        return (message, slots.Place(message));
+        return (message, slots.Take(message));
     }
 
     /// <summary>What a caller is told of a waiting message, before any dispatch.</summary>
     public static ScheduleAnswer AnswerFor(Guid id, Decision decision, Instant now) => decision switch
     {
-        Decision.Defer defer => ScheduleAnswer.From(id, "queued", defer.Until, defer.By.Code()),
+        Decision.Defer defer => ScheduleAnswer.From(id, "queued", defer.Until, defer.By.Code()) with { Reason = defer.Sentence },
         Decision.Fail fail => ScheduleAnswer.From(id, "queued", now, fail.Because.Code()),
         Decision.Render => ScheduleAnswer.From(id, "queued", now, Reasons.Rendering),
         Decision.Expire => ScheduleAnswer.From(id, "queued", now, Reasons.Expired),
         Decision.Cancel => ScheduleAnswer.From(id, "queued", now, Reasons.SequenceBroken),
         _ => ScheduleAnswer.From(id, "queued", now, null),
+    };
+
+    private static string StatusAfter(Decision decision) => decision switch
+    {
+        Decision.Deliver => "sent",
+        Decision.Fail => "failed",
+        Decision.Expire => "expired",
+        Decision.Cancel => "cancelled",
+        _ => "queued",
     };
 
     private static QueuedMessage WithBestTime(QueuedMessage message, SchedulingContext context, Recipient recipient, DeliveryRules rules)

@@ -116,7 +116,7 @@ public sealed class Scheduler(
         var total = request.Sequence?.Total ?? (request.Following is null ? null : plan.Ids.Count);
         var insert = Admission.TakesTurn(request) ? "InsertMessages" : "InsertMessage";
         var inserted = await connection.QueryAsync<Guid>(new CommandDefinition(
-            MessageTraces.StatementsFor([insert], plan.HeldBy is not null, [request]),
+            MessageTraces.StatementsFor([insert], plan.Held is not null, [request]),
             new
             {
                 id = plan.Ids[0],
@@ -133,7 +133,7 @@ public sealed class Scheduler(
                 notBefore = request.ScheduledFor,
                 expiresAt = request.ExpiresAt,
                 bestAt = plan.Message.BestAt,
-                code = plan.HeldBy?.Code(),
+                code = plan.Held?.By.Code(),
                 now = context.Now,
                 topic = request.Topic,
                 sequenceId = plan.SequenceId,
@@ -142,7 +142,7 @@ public sealed class Scheduler(
                 sequenceTotal = total,
                 heldIds = plan.Ids.ToArray(),
                 logIds = MessagePlan.NewIds(plan.Ids.Count),
-                sentences = plan.Ids.Select(_ => plan.HeldBy?.Sentence()).ToArray(),
+                sentences = plan.Ids.Select(_ => plan.Held?.Sentence).ToArray(),
                 scheduledBys = plan.Ids.Select(_ => request.ScheduledBy).ToArray(),
                 traceparents = plan.Ids.Select(_ => request.Traceparent).ToArray(),
                 key,
@@ -171,8 +171,8 @@ public sealed class Scheduler(
                     plan.SequenceId,
                     priority = plan.Message.Lane.Name(),
                     plan.Answer.ScheduledFor,
-                    code = plan.HeldBy?.Code(),
-                    sentence = plan.HeldBy?.Sentence(),
+                    code = plan.Held?.By.Code(),
+                    sentence = plan.Held?.Sentence,
                     plan.Message.BestAt,
                     context.Now,
                 },
@@ -206,7 +206,7 @@ public sealed class Scheduler(
         {
             // The dispatch takes a connection of its own: keeping this one would let many urgent requests starve one another.
             await connection.CloseAsync();
-            if (plan.HeldBy is null || context.Waiting.Any(m => m.ScheduledFor <= context.Now))
+            if (plan.Held is null || context.Waiting.Any(m => m.ScheduledFor <= context.Now))
                 await dispatcher.DispatchUserAsync(request.UserId, cancellationToken);
             var state = await ReadStateAsync(connection, plan.Ids[0], cancellationToken);
             // While the model is at it, the lease's end is no time that anybody waits for.

@@ -70,7 +70,7 @@ public sealed class InboundMessages(
         var wish = message.Wish;
         var cancelled = 0;
         if (wish == OptOutWish.Stop)
-            cancelled = await optOuts.OptOutAsync(connection, transaction, userIds, cancellationToken);
+            cancelled = await optOuts.OptOutAsync(connection, transaction, userIds, key: null, cancellationToken);
         else if (wish == OptOutWish.Start)
             await OptOuts.OptInAsync(connection, transaction, userIds, cancellationToken);
         if (wish != OptOutWish.Stop)

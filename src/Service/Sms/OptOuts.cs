@@ -15,7 +15,7 @@ public sealed class OptOuts(NpgsqlDataSource database, DatabaseClock clock, ILog
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
         await LockAsync(connection, transaction, [userId], cancellationToken);
-        var cancelled = await OptOutAsync(connection, transaction, [userId], cancellationToken);
+        var cancelled = await OptOutAsync(connection, transaction, [userId], key: null, cancellationToken);
         await transaction.CommitAsync(cancellationToken);
         Log.UserOptedOut(logger, userId, cancelled);
     }
@@ -28,14 +28,19 @@ public sealed class OptOuts(NpgsqlDataSource database, DatabaseClock clock, ILog
         ExecuteAsync(connection, transaction, "LockUsers", new { userIds = userIds.ToArray() }, cancellationToken);
 
     /// <summary>The opt-out of locked users, as a part of somebody's transaction.</summary>
+    /// <param name="connection">The connection.</param>
+    /// <param name="transaction">The transaction.</param>
+    /// <param name="userIds">The users.</param>
+    /// <param name="key">The name of the key that asked for it; null: the user did, or the key has none.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
     /// <returns>How many messages were cancelled.</returns>
     internal async Task<int> OptOutAsync(
-        NpgsqlConnection connection, NpgsqlTransaction transaction, IReadOnlyList<string> userIds, CancellationToken cancellationToken)
+        NpgsqlConnection connection, NpgsqlTransaction transaction, IReadOnlyList<string> userIds, string? key, CancellationToken cancellationToken)
     {
         await ExecuteAsync(connection, transaction, "SetOptOut", new { userIds = userIds.ToArray(), optedOut = true }, cancellationToken);
         var now = (await clock.ReadAsync(connection, cancellationToken)).Now;
         return await connection.ExecuteScalarAsync<int>(new CommandDefinition(
-            Sql.Query("CancelWaiting"), new { userIds = userIds.ToArray(), now }, transaction, cancellationToken: cancellationToken));
+            Sql.Query("CancelWaiting"), new { userIds = userIds.ToArray(), key, now }, transaction, cancellationToken: cancellationToken));
     }
 
     /// <summary>Lets locked users be written to again, as a part of somebody's transaction.</summary>

@@ -24,7 +24,7 @@ public sealed class SmsSender(
 {
     private const string NotTaken = "not_taken";
 
-    private const string NotTakenSentence = "The provider did not answer the request, and shows no such message.";
+    private const string NotTakenSentence = "The provider did not say that it took the request, and shows no such message.";
 
     /// <summary>How long the provider is asked about a request before it must be given up as unknown.</summary>
     private static readonly Duration LongestUnknown = Duration.FromHours(24);
@@ -186,7 +186,7 @@ public sealed class SmsSender(
     {
         Log.SmsOutcomeUnknown(logger, sms.Turn.MessageId, unknown.Reason);
         var inARow = await ledger.RecordUnknownAsync(
-            sms, "outcome_unknown", "The provider did not answer the request; it is asked whether it took the message.",
+            sms, "outcome_unknown", "The provider did not say that it took the request; it is asked whether it took the message.",
             SmsRetries.NextLook(requestedAt, now), isNew: true, counts: !isOurs, now, CancellationToken.None);
         if (inARow >= MostUnanswered)
             await StopAsync("provider_failing", sms.Turn.Stops, now + SmsRetries.Stop(sms.Turn.Stops), now, unknown.Reason);
@@ -271,7 +271,7 @@ public sealed class SmsSender(
     }
 
     private Task GiveUpAsync(ClaimedSms sms, Instant now) => EndAsync(sms, sms.Turn.Attempts, "failed", "outcome_unknown",
-        "The provider did not answer the request and could not be asked for a day; it is not sent again, because it may have arrived.", now);
+        "The provider did not say that it took the request and could not be asked for a day; it is not sent again, because it may have arrived.", now);
 
     /// <summary>The provider did take it; and may know already that it never arrived.</summary>
     private async Task RecordFoundAsync(ClaimedSms sms, ListedSms taken, Instant requestedAt, Instant now)

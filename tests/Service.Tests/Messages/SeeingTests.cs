@@ -80,6 +80,7 @@ public sealed class SeeingTests(PostgresServer server) : IAsyncLifetime
         (message.Status, message.Code, message.Sms!.Status, message.Sms.DeliveredAt).ShouldBe(("sent", null, "delivered", Db.Now));
         message.Trail!.Select(e => e.Event).ShouldBe(["message_queued", "message_delivered", "sms_sent", "sms_delivered"]);
         message.Trail!.Select(e => e.At).ShouldBeInOrder();
+        message.Trail![1].Reason.ShouldBe(Reasons.DeliveredSentence);
     }
 
     [Fact]
@@ -109,6 +110,59 @@ public sealed class SeeingTests(PostgresServer server) : IAsyncLifetime
         due.ShouldBeGreaterThan(Db.Now);
         (message.Sms!.Status, message.Sms.Code, message.Sms.NextLookAt, message.Trail![^1].Until).ShouldBe(("pending", "30001", due, due));
         (await ListAsync(new MessageFilter())).Messages.ShouldHaveSingleItem().Sms!.NextLookAt.ShouldBeNull();
+    }
+
+    [Fact]
+    public async Task While_sending_is_stopped_that_is_what_keeps_a_message_that_was_tried_before_and_nobody_looks_at_it()
+    {
+        var id = await _sending.HandOverAsync("ann");
+        _sending.Twilio.Next(new Orchestrator.Fakes.FakeAnswer.Refuse(400, 30001));
+        await _sending.SendAsync();
+        await Db.ExecuteAsync("UPDATE sms_gate SET stopped_at = now(), stopped_by = '20003'");
+
+        var sms = (await SeeAsync(id)).Sms!;
+
+        (sms.Status, sms.Code, sms.Reason, sms.NextLookAt).ShouldBe(("pending", "sending_stopped", Reasons.SendingStoppedSentence, null));
+    }
+
+    [Fact]
+    public async Task What_kept_an_SMS_back_is_told_no_more_once_the_provider_has_it()
+    {
+        var id = await _sending.HandOverAsync("ann");
+        _sending.Twilio.Next(new Orchestrator.Fakes.FakeAnswer.Refuse(400, 30001));
+        await _sending.SendAsync();
+        Db.Now = await Db.SingleAsync<Instant>("SELECT due_at FROM sms_turns");
+        await _sending.SendAsync();
+
+        var message = await SeeAsync(id);
+
+        (message.Sms!.Status, message.Sms.Code, message.Sms.Reason).ShouldBe(("sent", null, null));
+        message.Trail!.Select(e => (e.Event, e.Code)).ShouldContain(("sms_deferred", "30001"));
+    }
+
+    [Fact]
+    public async Task An_SMS_of_which_nobody_knows_whether_the_provider_took_it_says_so()
+    {
+        var id = await _sending.HandOverAsync("ann");
+        _sending.Twilio.Next(new Orchestrator.Fakes.FakeAnswer.Refuse(500, null));
+        await _sending.SendAsync();
+
+        var sms = (await SeeAsync(id)).Sms!;
+
+        (sms.Status, sms.Code, sms.Reason).ShouldBe(("sending", "outcome_unknown", "The provider did not say that it took the request; it is asked whether it took the message."));
+    }
+
+    [Fact]
+    public async Task A_message_that_will_expire_before_it_may_go_says_so()
+    {
+        await ScheduleAsync(Some.Request("ann") with { Lane = Lane.High });
+        var id = await ScheduleAsync(Some.Request("ann") with { Lane = Lane.High, ExpiresAt = Db.Now + Duration.FromSeconds(20) });
+
+        var message = await SeeAsync(id);
+
+        (message.Code, message.Reason, message.ScheduledFor).ShouldBe(
+            ("cooldown", $"{Hold.Cooldown.Sentence()} It expires before it may go.", message.ExpiresAt));
+        message.Trail![^1].Reason.ShouldBe(message.Reason);
     }
 
     [Fact]

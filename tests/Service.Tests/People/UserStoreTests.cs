@@ -133,12 +133,28 @@ public sealed class UserStoreTests(PostgresServer server) : IAsyncLifetime
         var wished = await ScheduleAsync(Some.Request("ann") with { Lane = Lane.High, ScheduledFor = Instant.FromUtc(2025, 10, 16, 4, 30) });
         (await _db.ScheduledForAsync(wished)).ShouldBe(Instant.FromUtc(2025, 10, 16, 12, 0) + Duration.FromSeconds(30));
 
-        await PutAsync("ann", new() { Timezone = "America/Los_Angeles" });
+        await PutAsync("ann", new() { Timezone = "America/Los_Angeles", ChangedBy = "office" });
 
         // It is 20:00 there; the one goes, and the other may, an hour and a half later, before it is night.
         (await _db.StatusOfAsync(held)).ShouldBe("sent");
         (await _db.ScheduledForAsync(wished)).ShouldBe(Instant.FromUtc(2025, 10, 16, 4, 30));
         (await ReasonOfAsync(wished)).ShouldBe("not_before");
+        (await _db.QueryAsync<(Guid, string, string)>(
+            "SELECT context_id, output_data->>'code', output_data->>'key' FROM agent_actions_log WHERE action_type = 'message_redecided'"))
+            .ShouldBe([(held, "user_changed", "office"), (wished, "user_changed", "office")], ignoreOrder: true);
+    }
+
+    [Fact]
+    public async Task What_an_opt_out_calls_off_names_the_key_that_asked_for_it()
+    {
+        await _db.AddUsersAsync("ann");
+        var waiting = await _db.QueueAsync("ann");
+
+        await PutAsync("ann", new() { OptedOut = true, ChangedBy = "office" });
+
+        (await _db.SingleAsync<(Guid, string, string)>(
+            "SELECT context_id, output_data->>'code', output_data->>'key' FROM agent_actions_log WHERE action_type = 'message_cancelled'"))
+            .ShouldBe((waiting, "opted_out", "office"));
     }
 
     [Fact]
@@ -305,7 +321,7 @@ public sealed class UserStoreTests(PostgresServer server) : IAsyncLifetime
     {
         await PutAsync("ann", new() { PhoneNumber = "+12125550123", DailyLimit = 0 });
 
-        (await ReportAsync("ann")).NextFreeSlot["high"].ShouldBe(new SlotReport(null, "daily_limit_reached", "The user's daily limit is reached."));
+        (await ReportAsync("ann")).NextFreeSlot["high"].ShouldBe(new SlotReport(null, "daily_limit_reached", "What was delivered to the user, or goes first, uses up the daily limit."));
     }
 
     [Fact]
