@@ -55,7 +55,7 @@ public sealed class UserTests(RunningService service) : IClassFixture<RunningSer
         freesAt.ShouldBe(user.GetProperty("at").GetDateTimeOffset().AddHours(1), TimeSpan.FromMinutes(1));
         var slot = user.GetProperty("nextFreeSlot").GetProperty("urgent");
         slot.GetProperty("at").GetDateTimeOffset().ShouldBe(freesAt);
-        slot.Text("code").ShouldBe("cooldown");
+        slot.Text("code").ShouldBe("hourly_limit_reached");
     }
 
     [Fact]
