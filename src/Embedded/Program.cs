@@ -17,6 +17,7 @@ try
     var settings = Settings.Read(builder.Configuration, HostKind.Embedded);
     var host = EmbeddedSettings.Read(builder.Configuration, settings);
     host.RefuseTakenPort();
+    settings = settings with { AllowsAnonymous = settings.AllowsAnonymous || host.ListensToOthers };
     await using var postgres = settings.ConnectionString is null ? await StartPostgresAsync(host) : null;
     if (postgres is not null)
     {

@@ -72,6 +72,24 @@ public sealed class ApiKeyTests(RunningService service) : IClassFixture<RunningS
     }
 
     [Fact]
+    public async Task Whoever_has_no_key_learns_that_one_is_needed_and_whoever_has_a_wrong_one_that_it_is_not_known()
+    {
+        await using var host = await StartAsync(("ORCHESTRATOR_API_KEYS", "concierge:k1"));
+
+        foreach (var none in (string[])["", "Bearer", "Bearer ", "Basic azE="])
+            (await TitleForAsync(("Authorization", none))).ShouldBe("An API key is needed.", none);
+        (await TitleForAsync(("Authorization", "Bearer concierge:k1"))).ShouldBe("The API key is not known.");
+        (await TitleForAsync(("x-functions-key", "k2"))).ShouldBe("The API key is not known.");
+
+        async Task<string?> TitleForAsync((string, string) header)
+        {
+            var (status, problem, _) = await Json.ReadAsync(await GetAsync(host, "users/nobody", header));
+            (status, problem.Text("code")).ShouldBe((HttpStatusCode.Unauthorized, "unauthorized"));
+            return problem.Text("title");
+        }
+    }
+
+    [Fact]
     public async Task Health_tells_what_the_model_costs_and_who_sends_to_those_with_a_key_alone()
     {
         await using var host = await StartAsync(("ORCHESTRATOR_API_KEYS", "k1"));

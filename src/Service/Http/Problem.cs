@@ -76,8 +76,13 @@ public sealed record Problem(int Status, string Code, string Title, string? Deta
     public static Problem InvalidSignature(string detail) => new(403, "invalid_signature", "The request is not signed by the SMS provider.", detail);
 
     /// <summary>No key, or a wrong one.</summary>
-    public static Problem Unauthorized() => new(
-        401, "unauthorized", "An API key is needed.", "Send it as 'Authorization: Bearer <key>' or 'x-functions-key: <key>'.");
+    /// <param name="isNone">Whether there is none.</param>
+    public static Problem Unauthorized(bool isNone = true) => isNone
+        ? new(401, "unauthorized", "An API key is needed.", "Send it as 'Authorization: Bearer <key>' or 'x-functions-key: <key>'.")
+        : new(401, "unauthorized", "The API key is not known.", "Send one of ORCHESTRATOR_API_KEYS; where it is name:key there, send the key alone.");
+
+    /// <summary>A page of elsewhere makes the request, in somebody's browser.</summary>
+    public static Problem ForeignOrigin(string detail) => new(403, "foreign_origin", "Requests from elsewhere are not taken.", detail);
 
     /// <summary>Another user has the number, and the table of users takes each but once.</summary>
     public static Problem PhoneNumberTaken() => new(

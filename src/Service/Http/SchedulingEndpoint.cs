@@ -10,9 +10,11 @@ public sealed class SchedulingEndpoint(Requests requests, GroupScheduler schedul
     /// <summary>The largest body with many messages, in bytes: 4 MiB.</summary>
     private const int MostBytesOfMany = 4 * 1024 * 1024;
 
+    private static readonly QueryParameters Parameters = new("dryRun");
+
     /// <summary>Reads the request, queues the message, and answers.</summary>
     public Task<IResult> ScheduleAsync(HttpRequest request, CancellationToken cancellationToken) =>
-        requests.HandleAsync(request, async caller =>
+        requests.HandleAsync(request, Parameters, async caller =>
         {
             var (body, unreadable) = await JsonBody.ReadAsync(request, cancellationToken);
             if (unreadable is not null)
@@ -36,7 +38,7 @@ public sealed class SchedulingEndpoint(Requests requests, GroupScheduler schedul
 
     /// <summary>Reads the requests, queues the messages, and answers for each.</summary>
     public Task<IResult> ScheduleManyAsync(HttpRequest request, CancellationToken cancellationToken) =>
-        requests.HandleAsync(request, async caller =>
+        requests.HandleAsync(request, Parameters, async caller =>
         {
             var (body, unreadable) = await JsonBody.ReadAsync(request, cancellationToken, MostBytesOfMany, wrappedIn: 2);
             if (unreadable is not null)

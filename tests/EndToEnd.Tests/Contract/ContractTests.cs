@@ -35,6 +35,7 @@ public sealed class ContractTests(RunningService service) : IClassFixture<Runnin
         await UsersAsync(client);
         await PagesAsync(client);
         await McpAsync(client);
+        await FromElsewhereAsync(client);
         await SendAsync(client, "POST", "process-queue", null, 200);
         await WithKeysAsync();
         await WithoutDatabaseAsync();
@@ -132,6 +133,14 @@ public sealed class ContractTests(RunningService service) : IClassFixture<Runnin
         await SendAsync(client, "POST", "mcp", """{"jsonrpc": "2.0", "method": "notifications/initialized"}""", 202, accept);
         await SendAsync(client, "POST", "mcp", """{"jsonrpc": "2.0", "id": 1, "method": "tools/list"}""", 406, ("Accept", "text/html"));
         await BadBodiesAsync(client, "POST", "mcp", accept);
+    }
+
+    private static async Task FromElsewhereAsync(HttpClient client)
+    {
+        foreach (var (method, path) in Keyed().Append(("GET", "metrics")))
+            await SendAsync(client, method, path, "{}", 403, ("Origin", "http://evil.example"));
+        foreach (var (method, path) in Keyed())
+            await SendAsync(client, method, $"{path}?colour=red", "{}", 400);
     }
 
     private async Task WithKeysAsync()
