@@ -69,6 +69,10 @@ public sealed record Problem(int Status, string Code, string Title, string? Deta
     public static Problem UnsupportedMediaType(string type = "application/json") => new(
         415, "unsupported_media_type", "The content type is not supported.", $"Send the body as {type}.");
 
+    /// <summary>The body is declared as compressed.</summary>
+    public static Problem UnsupportedEncoding(string encoding) => new(
+        415, "unsupported_media_type", "The content encoding is not supported.", $"Send the body as it is, without Content-Encoding: {encoding}.");
+
     /// <summary>The body is not a form.</summary>
     public static Problem MalformedForm() => new(400, "malformed_form", "The body is not a valid form.");
 

@@ -40,10 +40,10 @@ public sealed class SchedulingEndpoint(Requests requests, GroupScheduler schedul
     public Task<IResult> ScheduleManyAsync(HttpRequest request, CancellationToken cancellationToken) =>
         requests.HandleAsync(request, Parameters, async caller =>
         {
-            var (body, unreadable) = await JsonBody.ReadAsync(request, cancellationToken, MostBytesOfMany, wrappedIn: 2);
+            var (body, isFaulty, unreadable) = await JsonBody.ReadListAsync(request, MostBytesOfMany, cancellationToken);
             if (unreadable is not null)
                 return unreadable.ToResult();
-            var (items, faults) = BatchRequestReader.Read(body);
+            var (items, faults) = BatchRequestReader.Read(body, isFaulty);
             if (items is null)
                 return Problem.InvalidRequest(faults).ToResult();
             if (request.Headers.ContainsKey("Idempotency-Key"))
