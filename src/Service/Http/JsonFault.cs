@@ -48,7 +48,7 @@ internal static class JsonFault
                     objects.Push((path, new(StringComparer.Ordinal)));
                     break;
                 case JsonTokenType.EndObject:
-                    objects.Pop();
+                    (path, _) = objects.Pop();
                     break;
                 case JsonTokenType.PropertyName:
                     var (parent, names) = objects.Peek();

@@ -7,6 +7,9 @@ namespace Orchestrator.Service.Http;
 /// <summary><c>POST /schedule-message</c> and <c>POST /schedule-messages</c>.</summary>
 public sealed class SchedulingEndpoint(Requests requests, GroupScheduler scheduler, BatchScheduler batchScheduler)
 {
+    /// <summary>The header that marks an answer as that of an earlier request with the same key.</summary>
+    internal const string Replayed = "Idempotent-Replayed";
+
     /// <summary>The largest body with many messages, in bytes: 4 MiB.</summary>
     private const int MostBytesOfMany = 4 * 1024 * 1024;
 
@@ -29,7 +32,7 @@ public sealed class SchedulingEndpoint(Requests requests, GroupScheduler schedul
 
             return await scheduler.ScheduleAsync(read with { ScheduledBy = caller.Name, Traceparent = Tracing.Traceparent }, key, dryRun, cancellationToken) switch
             {
-                ScheduleOutcome.Answered { Replayed: true } answer => new WithHeader(Json(answer), "Idempotent-Replayed", "true"),
+                ScheduleOutcome.Answered { Replayed: true } answer => new WithHeader(Json(answer), Replayed, "true"),
                 ScheduleOutcome.Answered answer => Json(answer),
                 ScheduleOutcome.Refused refusal => refusal.Problem.ToResult(),
                 var other => throw new InvalidOperationException($"Unknown outcome {other}."),
