@@ -122,6 +122,7 @@ public sealed class ApiKeyTests(RunningService service) : IClassFixture<RunningS
     [Theory]
     [InlineData("ORCHESTRATOR_API_KEYS", "name:")]
     [InlineData("ORCHESTRATOR_API_KEYS", ":secret-of-mine")]
+    [InlineData("ORCHESTRATOR_API_KEYS", " , ,")]
     [InlineData("ORCHESTRATOR_API_KEYS", "a name:secret-of-mine")]
     [InlineData("ORCHESTRATOR_API_KEYS", "a:secret-of-mine, b:secret-of-mine")]
     [InlineData("Orchestrator__RequestsPerMinute", "0")]

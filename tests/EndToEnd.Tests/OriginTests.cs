@@ -69,6 +69,9 @@ public sealed class OriginTests(RunningService service) : IClassFixture<RunningS
         await using var host = await EmbeddedHost.StartAsync([.. service.Settings, (setting, value)]);
 
         (await GetAsync(host, "messages", "orchestrator.example.com", "http://console.example.com")).StatusCode.ShouldBe(HttpStatusCode.OK);
+
+        host.Output.ShouldContain("whoever reaches this port may call");
+        host.Output.Contains("and on every other address of this machine", StringComparison.Ordinal).ShouldBe(value == "0.0.0.0");
     }
 
     [Fact]

@@ -13,7 +13,7 @@ public sealed class MetricsEndpoint(ApiKeys keys, QueueReading queue, IServicePr
         if (keys.Admit(request).Refusal is { } refusal)
             return refusal.ToResult();
         if (services.GetService<Scrape>() is not { } scrape)
-            return Problem.NotFound().ToResult();
+            return Problem.NotFound("Orchestrator__Metrics is false.").ToResult();
 
         await queue.RefreshAsync(cancellationToken);
         return Results.Text(scrape.CollectText(), PrometheusText.ContentType);

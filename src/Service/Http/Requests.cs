@@ -37,7 +37,7 @@ public sealed class Requests(ApiKeys keys, RequestLimits limits, DatabaseReadine
     {
         Tracing.Continue(request.HttpContext);
         if (!readiness.IsReady)
-            return Problem.DatabaseUnavailable().ToResult();
+            return Unavailable(request);
 
         try
         {
@@ -56,7 +56,7 @@ public sealed class Requests(ApiKeys keys, RequestLimits limits, DatabaseReadine
         catch (Exception e) when (DatabaseErrors.IsOutOfReach(e))
         {
             Log.DatabaseOutOfReach(logger, e.Message);
-            return Problem.DatabaseUnavailable().ToResult();
+            return Unavailable(request);
         }
         catch (Exception e)
         {
@@ -64,4 +64,7 @@ public sealed class Requests(ApiKeys keys, RequestLimits limits, DatabaseReadine
             return Problem.Internal().ToResult();
         }
     }
+
+    private static IResult Unavailable(HttpRequest request) =>
+        Problem.DatabaseUnavailable(schedules: request.Path.Value?.StartsWith("/schedule-message", StringComparison.OrdinalIgnoreCase) is true).ToResult();
 }

@@ -163,7 +163,12 @@ public sealed class ContractTests(RunningService service) : IClassFixture<Runnin
         await using var host = await StartAsync(("DATABASE_URL", "Host=127.0.0.1;Port=1;Username=nobody;Database=none"));
         using var client = ClientOf(host);
         foreach (var (method, path) in Keyed().Append(("GET", "health")).Append(("POST", "twilio/status")).Append(("POST", "twilio/inbound")))
-            await SendAsync(client, method, path, "{}", 503);
+        {
+            var problem = await SendAsync(client, method, path, "{}", 503);
+            // What queues nothing has no use for a key.
+            problem.GetRawText().Contains("Idempotency-Key", StringComparison.Ordinal).ShouldBe(path.StartsWith("schedule-message", StringComparison.Ordinal), path);
+        }
+
         await SendAsync(client, "GET", "metrics", null, 200);
     }
 
