@@ -29,9 +29,9 @@ internal static class JsonFault
     private static string? Find(ref Utf8JsonReader reader, int mostDepth, int? beneath)
     {
         string? fault = null;
-        // Of each object that is open: where it is, and what it has so far. Lists have no names of their own.
-        var objects = new Stack<(string Path, HashSet<string> Names)>();
-        var path = "";
+        // Of each object that is open: the field that it is the value of, by itself or in a list, and the names that it has so far.
+        var objects = new Stack<(string? Field, HashSet<string> Names)>();
+        string? field = null;
         // To the end, also where a fault is found on the way: what is no JSON at all comes first.
         while (reader.Read())
         {
@@ -45,17 +45,15 @@ internal static class JsonFault
                     reader.Skip();
                     break;
                 case JsonTokenType.StartObject:
-                    objects.Push((path, new(StringComparer.Ordinal)));
+                    objects.Push((field, new(StringComparer.Ordinal)));
                     break;
                 case JsonTokenType.EndObject:
-                    (path, _) = objects.Pop();
+                    (field, _) = objects.Pop();
                     break;
                 case JsonTokenType.PropertyName:
-                    var (parent, names) = objects.Peek();
-                    var name = reader.GetString()!;
-                    path = parent.Length == 0 ? name : $"{parent}.{name}";
-                    if (!names.Add(name))
-                        fault ??= $"The field '{path}' is there twice.";
+                    field = reader.GetString()!;
+                    if (!objects.Peek().Names.Add(field))
+                        fault ??= $"The field '{string.Join('.', objects.Reverse().Select(o => o.Field).Append(field).OfType<string>())}' is there twice.";
                     break;
             }
         }
