@@ -154,6 +154,7 @@ public sealed class McpTests(RunningService service) : IClassFixture<RunningServ
     [InlineData("""{"name": "get_user", "arguments": "x"}""", "params.arguments: must be an object, with each argument by its name.")]
     [InlineData("""{"name": "no_such_tool", "arguments": {}}""", "params.name: must be one of cancel_message, get_message, get_user, preview_message, schedule_message.")]
     [InlineData("""{"name": "\ud800"}""", "params.name: must be one of cancel_message, get_message, get_user, preview_message, schedule_message.")]
+    [InlineData("""{"name": "get_user", "arguments": {"userId": "\ud800"}}""", "params: are none that the method takes, or hold half a surrogate pair.")]
     [InlineData("[]", "params: must be an object with the name of a tool, and its arguments.")]
     public async Task A_call_of_no_tool_or_without_arguments_by_name_is_told_so_and_is_no_fault_in_the_log(string parameters, string message)
     {
@@ -203,11 +204,13 @@ public sealed class McpTests(RunningService service) : IClassFixture<RunningServ
     [InlineData("""{"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": 5}""", HttpStatusCode.OK)]
     [InlineData("""{"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "get_user", "arguments": {"userId": "\ud800"}}}""", HttpStatusCode.OK)]
     [InlineData("""{"jsonrpc": "2.0", "id": 1, "method": "no/such", "params": {}}""", HttpStatusCode.OK)]
+    [InlineData("""{"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": []}""", HttpStatusCode.OK)]
     public async Task What_is_no_message_of_the_protocol_is_never_the_services_fault(string body, HttpStatusCode expected)
     {
         (await PostAsync(_host, body)).ShouldBe(expected);
 
         _host.Output.ShouldNotContain("fail:");
+        _host.Output.ShouldNotContain("Exception");
     }
 
     [Fact]

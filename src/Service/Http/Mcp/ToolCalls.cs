@@ -1,3 +1,4 @@
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using ModelContextProtocol;
 using ModelContextProtocol.Protocol;
@@ -6,13 +7,13 @@ using ModelContextProtocol.Server;
 namespace Orchestrator.Service.Http.Mcp;
 
 /// <summary>
-/// Refuses calls of no tool, and those whose arguments are none: the SDK answers them as faults of the server, and logs them with a stack trace, which
-/// is not the callers' to bring about.
+/// Refuses calls of no tool, and what cannot be read of any message: the SDK answers such as faults of the server, and logs some as errors, which are
+/// not the callers' to bring about.
 /// </summary>
 internal static class ToolCalls
 {
     /// <summary>Looks at each message before the SDK does.</summary>
-    public static McpMessageHandler Check(McpMessageHandler next) => (context, cancellationToken) =>
+    public static McpMessageHandler Check(McpMessageHandler next) => async (context, cancellationToken) =>
     {
         if (context.JsonRpcMessage is JsonRpcRequest { Method: RequestMethods.ToolsCall } call
             && WrongIn(call.Params, context.Server.ServerOptions.ToolCollection?.PrimitiveNames ?? []) is { } fault)
@@ -20,7 +21,15 @@ internal static class ToolCalls
             throw new McpProtocolException(fault, McpErrorCode.InvalidParams);
         }
 
-        return next(context, cancellationToken);
+        try
+        {
+            await next(context, cancellationToken);
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        {
+            // What a tool throws does not come here: the SDK could not read what it was to be called with.
+            throw new McpProtocolException("params: are none that the method takes, or hold half a surrogate pair.", e, McpErrorCode.InvalidParams);
+        }
     };
 
     private static string? WrongIn(JsonNode? parameters, ICollection<string> tools) =>
