@@ -12,6 +12,9 @@ namespace Orchestrator.Embedded;
 /// <param name="PostgresBinaries">The folder of PostgreSQL's programs; null: they are looked for.</param>
 internal sealed record EmbeddedSettings(IPAddress Address, int Port, string DataFolder, string? PostgresBinaries)
 {
+    /// <summary>Whether other machines can reach it.</summary>
+    public bool ListensToOthers => !IPAddress.IsLoopback(Address);
+
     /// <exception cref="SettingsException">One is wrong.</exception>
     public static EmbeddedSettings Read(IConfiguration configuration, Settings settings)
     {

@@ -17,6 +17,7 @@ try
     var settings = Settings.Read(builder.Configuration, HostKind.Embedded);
     var host = EmbeddedSettings.Read(builder.Configuration, settings);
     host.RefuseTakenPort();
+    settings = settings with { AllowsAnonymous = settings.AllowsAnonymous || host.ListensToOthers };
     await using var postgres = settings.ConnectionString is null ? await StartPostgresAsync(host) : null;
     if (postgres is not null)
     {
@@ -85,7 +86,7 @@ static async Task<EmbeddedPostgres> StartPostgresAsync(EmbeddedSettings host)
 // Answers that routing gives without a body of their own: an unknown path, a wrong method.
 static Task NoBodyAsync(Microsoft.AspNetCore.Diagnostics.StatusCodeContext context) => context.HttpContext.Response.StatusCode switch
 {
-    StatusCodes.Status404NotFound => Problem.NotFound().ToResult().ExecuteAsync(context.HttpContext),
-    StatusCodes.Status405MethodNotAllowed => Problem.MethodNotAllowed().ToResult().ExecuteAsync(context.HttpContext),
+    StatusCodes.Status404NotFound => Problem.NotFound($"There is no path '{context.HttpContext.Request.Path}'; none begins with /api, and /docs shows all.").ToResult().ExecuteAsync(context.HttpContext),
+    StatusCodes.Status405MethodNotAllowed => Problem.MethodNotAllowed(context.HttpContext.Response.Headers.Allow.ToString()).ToResult().ExecuteAsync(context.HttpContext),
     _ => Task.CompletedTask,
 };

@@ -10,14 +10,17 @@ internal static class Welcome
 {
     public static void Print(IServer server, Settings settings, string database)
     {
-        var address = server.Features.Get<IServerAddressesFeature>()!.Addresses.First()
+        var bound = server.Features.Get<IServerAddressesFeature>()!.Addresses.First();
+        var address = bound
             .Replace("0.0.0.0", "localhost", StringComparison.Ordinal)
+            .Replace("[::]", "localhost", StringComparison.Ordinal)
             .Replace("127.0.0.1", "localhost", StringComparison.Ordinal);
+        var elsewhere = bound.Contains("0.0.0.0", StringComparison.Ordinal) || bound.Contains("[::]", StringComparison.Ordinal) ? " and on every other address of this machine" : "";
         var key = settings.ApiKeys.Count == 0 ? "" : " -H 'Authorization: Bearer <key>'";
         Console.WriteLine(
             $$"""
 
-              Message Orchestrator listens on {{address}} ({{database}})
+              Message Orchestrator listens on {{address}}{{elsewhere}} ({{database}})
 
               Try it:
                 curl {{address}}/schedule-message -H 'Content-Type: application/json'{{key}} -d '{"userId": "user_123", "agentId": "concierge_agent_456", "messageData": {"content": "Your intro request has been matched!"}, "priority": "high", "conversationId": "conv_789"}'
@@ -26,10 +29,17 @@ internal static class Welcome
               Not configured:
                 SMS       {{Sms(settings)}}
                 Model     {{(settings.Model is { } model ? $"{model.Model}" : "no ANTHROPIC_API_KEY: messages need a content of their own, and nobody judges whether they still make sense")}}
-                API keys  {{(settings.ApiKeys.Count > 0 ? "configured" : "no ORCHESTRATOR_API_KEYS: anyone on this machine may call")}}
+                API keys  {{ApiKeys(settings)}}
 
             """);
     }
+
+    private static string ApiKeys(Settings settings) => settings switch
+    {
+        { ApiKeys.Count: > 0 } => "configured",
+        { AllowsAnonymous: true } => "no ORCHESTRATOR_API_KEYS: whoever reaches this port may call, from whatever machine",
+        _ => "no ORCHESTRATOR_API_KEYS: anyone on this machine may call",
+    };
 
     private static string Sms(Settings settings) => (settings.Sms.Delivery, settings.PublicBaseUrl) switch
     {

@@ -8,6 +8,6 @@ public sealed class GetMessage(MessagesEndpoint endpoint)
     /// <summary><c>GET /messages/{id}</c>.</summary>
     [Function(nameof(GetMessage))]
     public Task<IResult> RunAsync(
-        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "messages/{id}")] HttpRequest request, CancellationToken cancellationToken) =>
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", "head", Route = "messages/{id}")] HttpRequest request, CancellationToken cancellationToken) =>
         endpoint.GetAsync(request, cancellationToken);
 }

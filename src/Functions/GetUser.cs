@@ -8,6 +8,6 @@ public sealed class GetUser(UserEndpoint endpoint)
     /// <summary><c>GET /users/{id}</c>.</summary>
     [Function(nameof(GetUser))]
     public Task<IResult> RunAsync(
-        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "users/{id}")] HttpRequest request, string id, CancellationToken cancellationToken) =>
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", "head", Route = "users/{id}")] HttpRequest request, string id, CancellationToken cancellationToken) =>
         endpoint.GetAsync(request, id, cancellationToken);
 }

@@ -8,6 +8,6 @@ public sealed class Health(HealthEndpoint endpoint)
     /// <summary><c>GET /health</c>.</summary>
     [Function(nameof(Health))]
     public Task<IResult> RunAsync(
-        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "health")] HttpRequest request, CancellationToken cancellationToken) =>
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", "head", Route = "health")] HttpRequest request, CancellationToken cancellationToken) =>
         endpoint.CheckAsync(request, cancellationToken);
 }

@@ -8,6 +8,6 @@ public sealed class Metrics(MetricsEndpoint endpoint)
     /// <summary><c>GET /metrics</c>.</summary>
     [Function(nameof(Metrics))]
     public Task<IResult> RunAsync(
-        [HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "metrics")] HttpRequest request, CancellationToken cancellationToken) =>
+        [HttpTrigger(AuthorizationLevel.Anonymous, "get", "head", Route = "metrics")] HttpRequest request, CancellationToken cancellationToken) =>
         endpoint.ShowAsync(request, cancellationToken);
 }

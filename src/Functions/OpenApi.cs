@@ -7,6 +7,6 @@ public sealed class OpenApi(ContractEndpoint endpoint)
 {
     /// <summary><c>GET /openapi.json</c>.</summary>
     [Function(nameof(OpenApi))]
-    public IResult Run([HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "openapi.json")] HttpRequest request) =>
+    public IResult Run([HttpTrigger(AuthorizationLevel.Anonymous, "get", "head", Route = "openapi.json")] HttpRequest request) =>
         endpoint.GetDocument();
 }

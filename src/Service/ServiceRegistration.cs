@@ -28,8 +28,9 @@ public static class ServiceRegistration
     public static IServiceCollection AddOrchestrator(this IServiceCollection services, Settings settings)
     {
         services.TryAddSingleton(TimeProvider.System);
-        // Npgsql tells every statement, and the MCP SDK every call, at the level at which the service tells every message.
-        services.AddLogging(logging => logging.AddFilter("Npgsql", LogLevel.Warning).AddFilter("ModelContextProtocol", LogLevel.Warning));
+        // Npgsql tells every statement, and the MCP SDK every call, at the level at which the service tells every message; and the SDK warns, with a
+        // stack trace, of whatever a caller gets wrong.
+        services.AddLogging(logging => logging.AddFilter("Npgsql", LogLevel.Warning).AddFilter("ModelContextProtocol", LogLevel.Error));
         services.TryAddSingleton(new DatabaseClock());
         return services
             .AddNpgsqlDataSource(settings.ConnectionString!, source =>

@@ -68,6 +68,22 @@ public sealed class ApiKeyTests(ServiceWithKeys service) : IClassFixture<Service
     }
 
     [Fact]
+    public async Task Whoever_has_no_key_learns_that_one_is_needed_and_whoever_has_a_wrong_one_that_it_is_not_known()
+    {
+        foreach (var none in (string[])["", "Bearer", "Bearer ", "Basic azE="])
+            (await TitleForAsync(("Authorization", none))).ShouldBe("An API key is needed.", none);
+        (await TitleForAsync(("Authorization", "Bearer concierge:new-key"))).ShouldBe("The API key is not known.");
+        (await TitleForAsync(("x-functions-key", "k2"))).ShouldBe("The API key is not known.");
+
+        async Task<string?> TitleForAsync((string, string) header)
+        {
+            var (status, problem, _) = await Json.ReadAsync(await GetAsync(_client, "users/nobody", header));
+            (status, problem.Text("code")).ShouldBe((HttpStatusCode.Unauthorized, "unauthorized"));
+            return problem.Text("title");
+        }
+    }
+
+    [Fact]
     public async Task Health_tells_what_the_model_costs_and_who_sends_to_those_with_a_key_alone()
     {
         var (status, open, _) = await _client.GetJsonAsync("health");
@@ -98,6 +114,7 @@ public sealed class ApiKeyTests(ServiceWithKeys service) : IClassFixture<Service
     [Theory]
     [InlineData("ORCHESTRATOR_API_KEYS", "name:")]
     [InlineData("ORCHESTRATOR_API_KEYS", ":secret-of-mine")]
+    [InlineData("ORCHESTRATOR_API_KEYS", " , ,")]
     [InlineData("ORCHESTRATOR_API_KEYS", "a name:secret-of-mine")]
     [InlineData("ORCHESTRATOR_API_KEYS", "a:secret-of-mine, b:secret-of-mine")]
     [InlineData("Orchestrator__RequestsPerMinute", "0")]

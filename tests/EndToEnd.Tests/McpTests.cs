@@ -78,7 +78,7 @@ public sealed class McpTests(ServiceWithKeys service) : IClassFixture<ServiceWit
     }
 
     [Fact]
-    public async Task A_call_repeated_with_its_idempotency_key_stores_once()
+    public async Task A_call_repeated_with_its_idempotency_key_stores_once_and_says_that_it_was_answered_before()
     {
         var user = await NewUserAsync();
         await using var agent = await ConnectAsync();
@@ -87,7 +87,9 @@ public sealed class McpTests(ServiceWithKeys service) : IClassFixture<ServiceWit
         var first = await CallAsync(agent, "schedule_message", arguments);
         var second = await CallAsync(agent, "schedule_message", arguments);
 
-        second.Answer.GetRawText().ShouldBe(first.Answer.GetRawText());
+        first.Answer.TryGetProperty("replayed", out _).ShouldBeFalse();
+        second.Answer.GetProperty("replayed").GetBoolean().ShouldBeTrue();
+        second.Answer.Text("messageId").ShouldBe(first.Answer.Text("messageId"));
         (await StoredForAsync(user)).ShouldBe(1);
     }
 
@@ -109,9 +111,9 @@ public sealed class McpTests(ServiceWithKeys service) : IClassFixture<ServiceWit
     [InlineData("schedule_message", """{"userId": "mcp_nobody", "agentId": "a", "messageData": {"content": "Hi"}, "idempotencyKey": ""}""", "invalid_request")]
     [InlineData("preview_message", "{}", "invalid_request")]
     [InlineData("get_message", """{"messageId": "no-id"}""", "message_not_found")]
-    [InlineData("cancel_message", """{"messageId": 5}""", "message_not_found")]
+    [InlineData("cancel_message", """{"messageId": 5}""", "invalid_request")]
     [InlineData("get_user", """{"userId": "mcp_nobody"}""", "user_not_found")]
-    [InlineData("get_user", "{}", "user_not_found")]
+    [InlineData("get_user", "{}", "invalid_request")]
     public async Task A_refusal_is_a_tool_error_with_its_code_and_what_to_do(string tool, string arguments, string code)
     {
         await using var agent = await ConnectAsync();
@@ -121,6 +123,40 @@ public sealed class McpTests(ServiceWithKeys service) : IClassFixture<ServiceWit
         isError.ShouldBeTrue();
         problem.Text("code").ShouldBe(code);
         problem.Text("detail").ShouldNotBeNullOrEmpty();
+    }
+
+    [Theory]
+    [InlineData("get_message", "id", "messageId")]
+    [InlineData("cancel_message", "message_id", "messageId")]
+    [InlineData("get_user", "user", "userId")]
+    public async Task An_argument_by_a_wrong_name_is_told_and_the_one_that_is_missing(string tool, string wrong, string right)
+    {
+        await using var agent = await ConnectAsync();
+
+        var (isError, problem) = await CallAsync(agent, tool, $$"""{"{{wrong}}": "x"}""");
+
+        (isError, problem.Text("code")).ShouldBe((true, "invalid_request"));
+        problem.GetProperty("errors").EnumerateObject().Select(fault => (fault.Name, fault.Value[0].GetString())).ShouldBe(
+            [(wrong, "is not a known field"), (right, "is required")], ignoreOrder: true);
+    }
+
+    [Theory]
+    [InlineData("""{"name": "get_user", "arguments": []}""", "params.arguments: must be an object, with each argument by its name.")]
+    [InlineData("""{"name": "get_user", "arguments": "x"}""", "params.arguments: must be an object, with each argument by its name.")]
+    [InlineData("""{"name": "no_such_tool", "arguments": {}}""", "params.name: must be one of cancel_message, get_message, get_user, preview_message, schedule_message.")]
+    [InlineData("""{"name": "\ud800"}""", "params.name: must be one of cancel_message, get_message, get_user, preview_message, schedule_message.")]
+    [InlineData("""{"name": "get_user", "arguments": {"userId": "\ud800"}}""", "params: are none that the method takes, or hold half a surrogate pair.")]
+    [InlineData("[]", "params: must be an object with the name of a tool, and its arguments.")]
+    public async Task A_call_of_no_tool_or_without_arguments_by_name_is_told_so_and_is_no_fault_in_the_log(string parameters, string message)
+    {
+        using var request = Request($$"""{"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {{parameters}}}""");
+        using var response = await service.Client.SendAsync(request, TestContext.Current.CancellationToken);
+        var data = (await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken)).Split("data: ")[^1];
+
+        var error = JsonDocument.Parse(data).RootElement.GetProperty("error");
+        (error.GetProperty("code").GetInt32(), error.Text("message")).ShouldBe((-32602, message));
+        service.Host.Output.ShouldNotContain("fail:");
+        service.Host.Output.ShouldNotContain("Exception");
     }
 
     [Fact]
@@ -159,8 +195,14 @@ public sealed class McpTests(ServiceWithKeys service) : IClassFixture<ServiceWit
     [InlineData("""{"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": 5}""", HttpStatusCode.OK)]
     [InlineData("""{"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "get_user", "arguments": {"userId": "\ud800"}}}""", HttpStatusCode.OK)]
     [InlineData("""{"jsonrpc": "2.0", "id": 1, "method": "no/such", "params": {}}""", HttpStatusCode.OK)]
-    public async Task What_is_no_message_of_the_protocol_is_never_the_services_fault(string body, HttpStatusCode expected) =>
+    [InlineData("""{"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": []}""", HttpStatusCode.OK)]
+    public async Task What_is_no_message_of_the_protocol_is_never_the_services_fault(string body, HttpStatusCode expected)
+    {
         (await PostAsync(service.Client, body)).ShouldBe(expected);
+
+        service.Host.Output.ShouldNotContain("fail:");
+        service.Host.Output.ShouldNotContain("Exception");
+    }
 
     [Fact]
     public async Task There_is_no_stream_and_no_session_to_open_or_end()
@@ -174,11 +216,17 @@ public sealed class McpTests(ServiceWithKeys service) : IClassFixture<ServiceWit
         }
     }
 
-    private static async Task<HttpStatusCode> PostAsync(HttpClient client, string body)
+    private static HttpRequestMessage Request(string body)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Post, "mcp") { Content = new StringContent(body, Encoding.UTF8, "application/json") };
+        var request = new HttpRequestMessage(HttpMethod.Post, "mcp") { Content = new StringContent(body, Encoding.UTF8, "application/json") };
         request.Headers.Add("Authorization", $"Bearer {Key}");
         request.Headers.Add("Accept", "application/json, text/event-stream");
+        return request;
+    }
+
+    private static async Task<HttpStatusCode> PostAsync(HttpClient client, string body)
+    {
+        using var request = Request(body);
         using var response = await client.SendAsync(request, TestContext.Current.CancellationToken);
         return response.StatusCode;
     }

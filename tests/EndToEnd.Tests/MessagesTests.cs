@@ -134,6 +134,22 @@ public sealed class MessagesTests(RunningService service) : IClassFixture<Runnin
         (await _client.GetJsonAsync($"messages/{id}")).Body.GetRawText().ShouldBe(before.GetRawText());
     }
 
+    [Fact]
+    public async Task Whoever_comes_too_late_is_told_where_the_message_stands_in_the_fields_that_it_is_seen_in()
+    {
+        var id = await ScheduleAsync(await NewUserAsync());
+        await SendAsync("DELETE", $"messages/{id}", null);
+
+        var (status, problem, _) = await SendAsync("PATCH", $"messages/{id}", """{"priority": "low"}""");
+
+        status.ShouldBe(HttpStatusCode.Conflict);
+        var (_, seen, _) = await _client.GetJsonAsync($"messages/{id}");
+        var told = problem.GetProperty("message").EnumerateObject().ToList();
+        told.Select(field => field.Name).ShouldBe(["id", "status", "code", "reason", "finishedAt"], ignoreOrder: true);
+        foreach (var field in told)
+            field.Value.GetRawText().ShouldBe(seen.GetProperty(field.Name).GetRawText(), field.Name);
+    }
+
     [Theory]
     [InlineData("colour=red&limit=0&status=gone&cursor=x&topic=t", "colour cursor limit status topic")]
     [InlineData("limit=201", "limit")]

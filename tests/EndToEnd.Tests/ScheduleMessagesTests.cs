@@ -73,6 +73,35 @@ public sealed class ScheduleMessagesTests(RunningService service) : IClassFixtur
         (await StoredForAsync(user)).ShouldBe(2);
     }
 
+    [Theory]
+    [InlineData("""{"userId": "x", "userId": "x", "agentId": "a", "messageData": {"content": "Hi"}}""", "The field 'userId' is there twice.")]
+    [InlineData("""{"userId": "x", "us\u0065rId": "x", "agentId": "a", "messageData": {"content": "Hi"}}""", "The field 'userId' is there twice.")]
+    [InlineData("""{"userId": "x", "agentId": "a", "messageData": {"content": "Hi", "links": [{"a": 1}, {"a": 1, "a": 2}]}}""", "The field 'messageData.links.a' is there twice.")]
+    [InlineData("""{"userId": "x", "agentId": "a", "messageData": {"\ud800": 1}}""", "A field name holds half a surrogate pair.")]
+    [InlineData("""{"userId": "x", "agentId": "a", "messageData": {"deep": DEEP}}""", "It is nested deeper than 64 levels.")]
+    public async Task A_message_with_a_field_twice_or_nested_too_deep_is_refused_alone(string bad, string detail)
+    {
+        var user = await NewUserAsync();
+        bad = bad.Replace("DEEP", new string('[', 100) + new string(']', 100), StringComparison.Ordinal);
+
+        var results = await ScheduleAsync(Many(Message(user), bad, Message(user)));
+
+        results.Select(r => r.GetProperty("success").GetBoolean()).ShouldBe([true, false, true]);
+        (results[1].GetProperty("status").GetInt32(), results[1].Text("code"), results[1].Text("detail")).ShouldBe((400, "malformed_json", detail));
+        (await StoredForAsync(user)).ShouldBe(2);
+    }
+
+    [Fact]
+    public async Task A_list_that_is_there_twice_is_no_list()
+    {
+        var user = await NewUserAsync();
+
+        var (status, problem, _) = await _client.PostAsync("schedule-messages", $$"""{"messages": [{{Message(user)}}], "messages": [{{Message(user)}}]}""");
+
+        (status, problem.Text("code"), problem.Text("detail")).ShouldBe((HttpStatusCode.BadRequest, "malformed_json", "The field 'messages' is there twice."));
+        (await StoredForAsync(user)).ShouldBe(0);
+    }
+
     [Fact]
     public async Task Each_message_has_a_key_of_its_own_and_a_request_that_got_no_answer_is_repeated_whole()
     {

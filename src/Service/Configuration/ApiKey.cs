@@ -17,6 +17,9 @@ public sealed partial record ApiKey(string? Name, string Key)
     internal static IReadOnlyList<ApiKey> Read(SettingsReader read)
     {
         var keys = read.List(Setting).Select(Parse).ToList();
+        // Who sets it wants keys to be asked for.
+        if (keys.Count == 0 && read.Text(Setting) is not null)
+            throw new SettingsException(Setting, "holds no key: give one or more, comma separated, or leave it unset");
         return keys.DistinctBy(k => k.Key).Count() == keys.Count ? keys
             : throw new SettingsException(Setting, "has the same key twice");
     }

@@ -33,6 +33,9 @@ public sealed record Settings
     /// <summary>The keys that callers may present; empty: no key is asked for.</summary>
     public IReadOnlyList<ApiKey> ApiKeys { get; init; } = [];
 
+    /// <summary>Whether anyone may call where there are no keys; false: this machine alone.</summary>
+    public bool AllowsAnonymous { get; init; }
+
     /// <summary>How many requests a key may make in a minute, of one instance; null: any number.</summary>
     public int? RequestsPerMinute { get; init; }
 
@@ -93,6 +96,7 @@ public sealed record Settings
         {
             ConnectionString = ReadConnectionString(read, host),
             ApiKeys = ApiKey.Read(read),
+            AllowsAnonymous = read.Flag("Orchestrator:AllowAnonymous") ?? false,
             RequestsPerMinute = read.Number("Orchestrator:RequestsPerMinute", 1, 1_000_000),
             ProcessQueueSchedule = read.Schedule("PROCESS_QUEUE_SCHEDULE") ?? "*/30 * * * * *",
             WakesBetweenTicks = read.Flag("Orchestrator:WakeBetweenTicks") ?? true,
@@ -127,9 +131,8 @@ public sealed record Settings
             },
         };
 
-        var anonymous = read.Flag("Orchestrator:AllowAnonymous") ?? false;
         read.RefuseUnknown("Orchestrator", "DataFolder", "PostgresBinaries", "BindAddress");
-        if (host == HostKind.Functions && settings.ApiKeys.Count == 0 && !anonymous)
+        if (host == HostKind.Functions && settings.ApiKeys.Count == 0 && !settings.AllowsAnonymous)
         {
             throw new SettingsException("ORCHESTRATOR_API_KEYS",
                 "missing: set one or more keys, comma separated (or Orchestrator__AllowAnonymous=true to let anyone call)");

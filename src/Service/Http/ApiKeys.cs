@@ -10,7 +10,7 @@ namespace Orchestrator.Service.Http;
 /// <param name="Name">The key's name; null: it has none.</param>
 public sealed record Caller(int? Key, string? Name);
 
-/// <summary>Checks the key that a caller presents. Without configured keys everyone is let in.</summary>
+/// <summary>Checks the key that a caller presents. Without configured keys everyone on this machine is let in, or, where that is wanted, everyone.</summary>
 public sealed class ApiKeys(Settings settings)
 {
     private const string Bearer = "Bearer ";
@@ -22,18 +22,20 @@ public sealed class ApiKeys(Settings settings)
 
     private readonly Caller[] _callers = [.. settings.ApiKeys.Select((k, index) => new Caller(index, k.Name))];
 
-    /// <summary>Whether the request may pass.</summary>
-    public bool Admit(HttpRequest request) => Find(request) is not null;
-
-    /// <summary>Who makes the request; null where it may not pass.</summary>
-    public Caller? Find(HttpRequest request)
+    /// <summary>Who makes the request; or why it may not pass.</summary>
+    public (Caller? Caller, Problem? Refusal) Admit(HttpRequest request)
     {
         if (_digests.Length == 0)
-            return Anyone;
+        {
+            return settings.AllowsAnonymous || Origins.NotOfThisMachine(request) is not { } name ? (Anyone, null)
+                : (null, Problem.ForeignOrigin(
+                    $"Without API keys only this machine is served, and '{name}' is no name of it. Set ORCHESTRATOR_API_KEYS, or Orchestrator__AllowAnonymous=true to let anyone call."));
+        }
 
         // A proxy may want a token of its own in Authorization; the key then comes in the other header.
         Caller? found = null;
-        foreach (var presented in (string[])[BearerToken(request), request.Headers["x-functions-key"].ToString().Trim()])
+        string[] keys = [BearerToken(request), request.Headers["x-functions-key"].ToString().Trim()];
+        foreach (var presented in keys)
         {
             var digest = Digest(presented);
             for (var i = 0; i < _digests.Length; i++)
@@ -43,7 +45,7 @@ public sealed class ApiKeys(Settings settings)
             }
         }
 
-        return found;
+        return found is not null ? (found, null) : (null, Problem.Unauthorized(isNone: keys.All(key => key.Length == 0)));
     }
 
     private static string BearerToken(HttpRequest request)

@@ -42,13 +42,15 @@ internal sealed class BatchAnswer(IReadOnlyList<ScheduleOutcome> outcomes) : IRe
         }
     }
 
+    /// <summary>The first answer as it was kept, and one field more.</summary>
+    public static string WithReplayed(string answer) => $"{answer.AsSpan(0, answer.LastIndexOf('}'))},\"replayed\":true}}";
+
     private static void Write(Utf8JsonWriter json, ScheduleOutcome outcome)
     {
         switch (outcome)
         {
-            // The first answer as it was kept, and one field more.
             case ScheduleOutcome.Answered { Replayed: true } answer:
-                json.WriteRawValue($"{answer.Json.AsSpan(0, answer.Json.LastIndexOf('}'))},\"replayed\":true}}", skipInputValidation: true);
+                json.WriteRawValue(WithReplayed(answer.Json), skipInputValidation: true);
                 break;
             case ScheduleOutcome.Answered answer:
                 json.WriteRawValue(answer.Json, skipInputValidation: true);

@@ -10,7 +10,7 @@ using Orchestrator.Service.Sms;
 
 namespace Orchestrator.Service.Http;
 
-/// <summary><c>GET /health</c>: open to everyone. What the model costs and why nothing is sent is told to those alone who have a key.</summary>
+/// <summary><c>GET /health</c>: open to everyone. What the model costs and why nothing is sent is told to those alone who may call the rest.</summary>
 public sealed class HealthEndpoint(ApiKeys keys, NpgsqlDataSource database, DatabaseReadiness readiness, DatabaseClock clock, Settings settings,
     ILogger<HealthEndpoint> logger)
 {
@@ -40,7 +40,7 @@ public sealed class HealthEndpoint(ApiKeys keys, NpgsqlDataSource database, Data
             var figures = await connection.QuerySingleAsync<Figures>(new CommandDefinition(
                 Sql.Query("ReadHealth"), new { countUpTo = CountUpTo }, cancellationToken: patience.Token));
             var answer = ToAnswer(figures);
-            return JsonResults.Ok(keys.Admit(request) ? answer : answer with { Model = null, Sms = null });
+            return JsonResults.Ok(keys.Admit(request).Refusal is null ? answer : answer with { Model = null, Sms = null });
         }
         catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Text.Json;
 using System.Text.Unicode;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Net.Http.Headers;
 
 namespace Orchestrator.Service.Http;
 
@@ -13,19 +14,58 @@ internal static class JsonBody
 
     private const int MostDepth = 64;
 
+    /// <summary>What is said of a text that the parser refuses for no reason known here.</summary>
+    private const string Otherwise = "The parser does not take it.";
+
     /// <summary>What is made ready before the first byte has come, at most; the rest as it comes.</summary>
     private const int FirstBytes = 64 * 1024;
 
+    /// <summary>How many levels deeper the values of a list are nested that stands in a body.</summary>
+    private const int Wrapping = 2;
+
+    // A field that comes twice is a mistake of the caller's: whichever value was meant, the other would be lost.
+    private static readonly JsonDocumentOptions Strict = new() { MaxDepth = MostDepth, AllowDuplicateProperties = false };
+
     /// <summary>The body; or the problem, and then the body is undefined.</summary>
-    /// <param name="request">The request.</param>
-    /// <param name="cancellationToken">Ends the wait for the body.</param>
-    /// <param name="mostBytes">The largest body taken, in bytes.</param>
-    /// <param name="wrappedIn">How many levels deeper than in other bodies the values may be nested.</param>
-    public static async Task<(JsonElement Body, Problem? Problem)> ReadAsync(
-        HttpRequest request, CancellationToken cancellationToken, int mostBytes = MostBytes, int wrappedIn = 0)
+    public static async Task<(JsonElement Body, Problem? Problem)> ReadAsync(HttpRequest request, CancellationToken cancellationToken)
+    {
+        var (body, problem) = await ReceiveAsync(request, MostBytes, cancellationToken);
+        return body is null ? (default, problem)
+            : body.TryParse(Strict, out var root) ? (root, NotAnObject(root))
+            : (default, WrongWith(body.Bytes.Span) ?? Problem.MalformedJson(Otherwise));
+    }
+
+    /// <summary>
+    /// The same for a body with a list of values, each of which may be as deep as a body. <c>IsFaulty</c>: there are fields that come twice, or values
+    /// too deep, and <see cref="WrongWith"/> tells of each value of the list whether it is one of those.
+    /// </summary>
+    public static async Task<(JsonElement Body, bool IsFaulty, Problem? Problem)> ReadListAsync(
+        HttpRequest request, int mostBytes, CancellationToken cancellationToken)
+    {
+        var (body, problem) = await ReceiveAsync(request, mostBytes, cancellationToken);
+        if (body is null)
+            return (default, IsFaulty: false, problem);
+        if (body.TryParse(Strict with { MaxDepth = MostDepth + Wrapping }, out var root))
+            return (root, IsFaulty: false, NotAnObject(root));
+        if (JsonFault.Find(body.Bytes.Span, MostDepth, beneath: Wrapping) is { } fault)
+            return (default, IsFaulty: false, Problem.MalformedJson(fault));
+        return body.TryParse(new JsonDocumentOptions { MaxDepth = int.MaxValue }, out root) ? (root, IsFaulty: true, NotAnObject(root))
+            : (default, IsFaulty: false, Problem.MalformedJson(Otherwise));
+    }
+
+    /// <summary>What is wrong with the JSON of one body; null: nothing that is known.</summary>
+    public static Problem? WrongWith(ReadOnlySpan<byte> json) => JsonFault.Find(json, MostDepth) is { } fault ? Problem.MalformedJson(fault) : null;
+
+    private static Problem? NotAnObject(JsonElement root) => root.ValueKind == JsonValueKind.Object ? null : Problem.MalformedJson("It must be a JSON object.");
+
+    /// <summary>The body's bytes; or the problem.</summary>
+    private static async Task<(Body? Body, Problem? Problem)> ReceiveAsync(HttpRequest request, int mostBytes, CancellationToken cancellationToken)
     {
         if (!IsJson(request))
-            return (default, Problem.UnsupportedMediaType());
+            return (null, Problem.UnsupportedMediaType());
+        if (request.Headers.ContentEncoding is { Count: > 0 } encodings && !string.Equals(encodings.ToString(), "identity", StringComparison.OrdinalIgnoreCase))
+            return (null, Problem.UnsupportedEncoding(encodings.ToString()));
+
         // Bodies may be large, and are: they are read into memory that is used again, as is the index that the parser makes of them.
         var body = new Body();
         request.HttpContext.Response.RegisterForDispose(body);
@@ -37,40 +77,20 @@ internal static class JsonBody
         catch (IOException e) when (e is not BadHttpRequestException)
         {
             // The caller's connection, and none of ours.
-            return (default, Problem.BodyCutShort());
+            return (null, Problem.BodyCutShort());
         }
 
         if (!isRead)
-            return (default, Problem.BodyTooLarge(mostBytes));
-        var bytes = body.Bytes;
+            return (null, Problem.BodyTooLarge(mostBytes));
         // The parser leaves bytes that are no text to whoever reads them.
-        if (!Utf8.IsValid(bytes.Span))
-            return (default, Problem.MalformedJson("It is not UTF-8."));
-
-        try
-        {
-            // A field that comes twice is a mistake of the caller's: whichever value was meant, the other would be lost.
-            var document = body.Parse(new JsonDocumentOptions { MaxDepth = MostDepth + wrappedIn, AllowDuplicateProperties = false });
-            return document.RootElement.ValueKind == JsonValueKind.Object
-                ? (document.RootElement, null)
-                : (default, Problem.MalformedJson("It must be a JSON object."));
-        }
-        catch (JsonException e)
-        {
-            return (default, Problem.MalformedJson(e.Message));
-        }
-        catch (InvalidOperationException)
-        {
-            // What the reader throws for a field name with half a surrogate pair, which no text can hold.
-            return (default, Problem.MalformedJson("A field name holds half a surrogate pair."));
-        }
+        return Utf8.IsValid(body.Bytes.Span) ? (body, null) : (null, Problem.MalformedJson("It is not UTF-8."));
     }
 
     private static bool IsJson(HttpRequest request) =>
-        Microsoft.Net.Http.Headers.MediaTypeHeaderValue.TryParse(request.ContentType, out var type)
+        MediaTypeHeaderValue.TryParse(request.ContentType, out var type)
         && (type.MediaType.Equals("application/json", StringComparison.OrdinalIgnoreCase)
             || type.Suffix.Equals("json", StringComparison.OrdinalIgnoreCase))
-        && (!type.Charset.HasValue || type.Charset.Equals("utf-8", StringComparison.OrdinalIgnoreCase));
+        && (!type.Charset.HasValue || HeaderUtilities.RemoveQuotes(type.Charset).Equals("utf-8", StringComparison.OrdinalIgnoreCase));
 
     /// <summary>A body and the memory that it is in, which goes back when the request is done.</summary>
     private sealed class Body : IDisposable
@@ -99,7 +119,22 @@ internal static class JsonBody
             return true;
         }
 
-        public JsonDocument Parse(JsonDocumentOptions options) => _document = JsonDocument.Parse(Bytes, options);
+        /// <summary>Parses it; false where it cannot be.</summary>
+        public bool TryParse(JsonDocumentOptions options, out JsonElement root)
+        {
+            try
+            {
+                _document = JsonDocument.Parse(Bytes, options);
+                root = _document.RootElement;
+                return true;
+            }
+            // The second is what the reader throws for a field name with half a surrogate pair, which no text can hold.
+            catch (Exception e) when (e is JsonException or InvalidOperationException)
+            {
+                root = default;
+                return false;
+            }
+        }
 
         public void Dispose()
         {

@@ -74,7 +74,8 @@ internal sealed class JsonFields(JsonElement body)
         if (Take(name) is not { } value)
             return null;
         if (value.ValueKind == JsonValueKind.String && TryGetString(value, out var text)
-            && OffsetDateTimePattern.Rfc3339.Parse(text) is { Success: true, Value: var time })
+            // T and Z, the only letters, may be small.
+            && OffsetDateTimePattern.Rfc3339.Parse(text.ToUpperInvariant()) is { Success: true, Value: var time })
         {
             return time.ToInstant();
         }
@@ -88,8 +89,9 @@ internal sealed class JsonFields(JsonElement body)
     {
         if (Take(name, required) is not { } value)
             return null;
-        if (value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out var number) && number >= least && number <= most)
-            return number;
+        // 3.0 is as whole as 3.
+        if (value.ValueKind == JsonValueKind.Number && value.TryGetDecimal(out var number) && decimal.IsInteger(number) && number >= least && number <= most)
+            return (int)number;
         Fault(name, $"must be a whole number from {least} to {most}");
         return null;
     }

@@ -13,16 +13,16 @@ public sealed class MessagesEndpoint(Requests requests, MessageReader reader, Me
 
     private const int LongestText = 255;
 
-    private static readonly string[] Parameters = ["userId", "status", "topic", "cursor", "limit"];
+    private static readonly QueryParameters Parameters = new("userId", "status", "topic", "cursor", "limit");
 
     /// <summary>Tells where one message stands, and how it came there.</summary>
     public Task<IResult> GetAsync(HttpRequest request, CancellationToken cancellationToken) => WithIdAsync(request, async (id, _) =>
         await reader.FindAsync(id, cancellationToken) is { } message ? Ok(message) : Problem.MessageNotFound(id.ToString()).ToResult());
 
     /// <summary>Lists messages, newest first.</summary>
-    public Task<IResult> ListAsync(HttpRequest request, CancellationToken cancellationToken) => requests.HandleAsync(request, async () =>
+    public Task<IResult> ListAsync(HttpRequest request, CancellationToken cancellationToken) => requests.HandleAsync(request, known: null, async _ =>
     {
-        var faults = new SortedDictionary<string, string[]>(StringComparer.Ordinal);
+        var faults = Parameters.FaultsOf(request.Query);
         var filter = ReadFilter(request.Query, faults);
         return faults.Count > 0 ? Problem.InvalidRequest(faults).ToResult() : Ok(await reader.ListAsync(filter, cancellationToken));
     });
@@ -49,7 +49,7 @@ public sealed class MessagesEndpoint(Requests requests, MessageReader reader, Me
     });
 
     /// <summary>Takes the id from the path. Both hosts route with ASP.NET Core, so it stands in the route values on both.</summary>
-    private Task<IResult> WithIdAsync(HttpRequest request, Func<Guid, Caller, Task<IResult>> handle) => requests.HandleAsync(request, async caller =>
+    private Task<IResult> WithIdAsync(HttpRequest request, Func<Guid, Caller, Task<IResult>> handle) => requests.HandleAsync(request, QueryParameters.None, async caller =>
     {
         var text = request.RouteValues["id"] as string ?? "";
         return Guid.TryParseExact(text, "D", out var id) ? await handle(id, caller) : Problem.MessageNotFound(text).ToResult();
@@ -59,9 +59,6 @@ public sealed class MessagesEndpoint(Requests requests, MessageReader reader, Me
 
     private static MessageFilter ReadFilter(IQueryCollection query, SortedDictionary<string, string[]> faults)
     {
-        foreach (var name in query.Keys.Where(name => !Parameters.Contains(name, StringComparer.OrdinalIgnoreCase)))
-            faults[name] = ["is not a known parameter"];
-
         var filter = new MessageFilter { UserId = Text("userId"), Status = Text("status"), Topic = Text("topic") };
         if (filter.Status is not null && !MessageFilter.Statuses.Contains(filter.Status))
             faults["status"] = [$"must be one of {string.Join(", ", MessageFilter.Statuses)}"];

@@ -1,5 +1,7 @@
+using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Mvc;
+using Orchestrator.Service.Scheduling;
 
 namespace Orchestrator.Service.Http;
 
@@ -57,10 +59,11 @@ public sealed record Problem(int Status, string Code, string Title, string? Deta
     { Message = message };
 
     /// <summary>No path of that name.</summary>
-    public static Problem NotFound() => new(404, "not_found", "There is nothing at this path.");
+    public static Problem NotFound(string detail) => new(404, "not_found", "There is nothing at this path.", detail);
 
     /// <summary>The path exists, the method does not.</summary>
-    public static Problem MethodNotAllowed() => new(405, "method_not_allowed", "This path does not take this method.");
+    /// <param name="methods">What the path takes.</param>
+    public static Problem MethodNotAllowed(string methods) => new(405, "method_not_allowed", "This path does not take this method.", $"It takes {methods}.");
 
     /// <summary>The body is larger than the service takes.</summary>
     public static Problem BodyTooLarge(int most) => new(413, "body_too_large", "The body is too large.", $"At most {most} bytes are taken.");
@@ -69,6 +72,10 @@ public sealed record Problem(int Status, string Code, string Title, string? Deta
     public static Problem UnsupportedMediaType(string type = "application/json") => new(
         415, "unsupported_media_type", "The content type is not supported.", $"Send the body as {type}.");
 
+    /// <summary>The body is declared as compressed.</summary>
+    public static Problem UnsupportedEncoding(string encoding) => new(
+        415, "unsupported_media_type", "The content encoding is not supported.", $"Send the body as it is, without Content-Encoding: {encoding}.");
+
     /// <summary>The body is not a form.</summary>
     public static Problem MalformedForm() => new(400, "malformed_form", "The body is not a valid form.");
 
@@ -76,8 +83,13 @@ public sealed record Problem(int Status, string Code, string Title, string? Deta
     public static Problem InvalidSignature(string detail) => new(403, "invalid_signature", "The request is not signed by the SMS provider.", detail);
 
     /// <summary>No key, or a wrong one.</summary>
-    public static Problem Unauthorized() => new(
-        401, "unauthorized", "An API key is needed.", "Send it as 'Authorization: Bearer <key>' or 'x-functions-key: <key>'.");
+    /// <param name="isNone">Whether there is none.</param>
+    public static Problem Unauthorized(bool isNone = true) => isNone
+        ? new(401, "unauthorized", "An API key is needed.", "Send it as 'Authorization: Bearer <key>' or 'x-functions-key: <key>'.")
+        : new(401, "unauthorized", "The API key is not known.", "Send one of ORCHESTRATOR_API_KEYS; where it is name:key there, send the key alone.");
+
+    /// <summary>A page of elsewhere makes the request, in somebody's browser.</summary>
+    public static Problem ForeignOrigin(string detail) => new(403, "foreign_origin", "Requests from elsewhere are not taken.", detail);
 
     /// <summary>Another user has the number, and the table of users takes each but once.</summary>
     public static Problem PhoneNumberTaken() => new(
@@ -112,8 +124,10 @@ public sealed record Problem(int Status, string Code, string Title, string? Deta
         "messageData has no content string, and no model is configured that could write one. Send messageData.content, or set ANTHROPIC_API_KEY.");
 
     /// <summary>The database is out of reach.</summary>
-    public static Problem DatabaseUnavailable() => new(
-        503, "database_unavailable", "The database is out of reach.", "Try again; with an Idempotency-Key nothing is stored twice.")
+    /// <param name="schedules">Whether the request would have queued something.</param>
+    public static Problem DatabaseUnavailable(bool schedules = false) => new(
+        503, "database_unavailable", "The database is out of reach.",
+        schedules ? "Try again; with an Idempotency-Key nothing is stored twice." : "Try again as soon as Retry-After says; the request may be repeated as it is.")
     { RetryAfter = 5 };
 
     /// <summary>A fault of the service's own.</summary>
@@ -127,7 +141,7 @@ public sealed record Problem(int Status, string Code, string Title, string? Deta
         if (Errors is not null)
             details.Extensions["errors"] = Errors;
         if (Message is not null)
-            details.Extensions["message"] = Message;
+            details.Extensions["message"] = JsonSerializer.SerializeToElement(Message, ScheduleAnswer.Json);
         var result = Results.Json(details, JsonResults.Options, contentType: "application/problem+json", statusCode: Status);
         return RetryAfter is { } seconds ? new WithHeader(result, "Retry-After", seconds.ToString(System.Globalization.CultureInfo.InvariantCulture))
             : Status == 401 ? new WithHeader(result, "WWW-Authenticate", "Bearer")

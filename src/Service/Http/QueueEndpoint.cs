@@ -9,7 +9,7 @@ public sealed class QueueEndpoint(Requests requests, Dispatcher dispatcher)
 {
     /// <summary>Dispatches everything due, now.</summary>
     public Task<IResult> ProcessAsync(HttpRequest request, CancellationToken cancellationToken) =>
-        requests.HandleAsync(request, async () =>
+        requests.HandleAsync(request, QueryParameters.None, async () =>
         {
             var pass = await dispatcher.RunOnceAsync(cancellationToken);
             return JsonResults.Ok(new Answer(

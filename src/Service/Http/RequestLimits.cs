@@ -1,4 +1,3 @@
-using System.Threading.RateLimiting;
 using Orchestrator.Service.Configuration;
 
 namespace Orchestrator.Service.Http;
@@ -7,27 +6,36 @@ namespace Orchestrator.Service.Http;
 /// How many requests each key may make in a minute. Each instance counts for itself, and a minute begins with a key's first request; without
 /// keys all callers count as one.
 /// </summary>
-public sealed class RequestLimits(Settings settings) : IDisposable
+public sealed class RequestLimits(Settings settings, TimeProvider time)
 {
-    private static readonly TimeSpan Minute = TimeSpan.FromMinutes(1);
+    private readonly KeysMinute[] _minutes = [.. Enumerable.Range(0, Math.Max(1, settings.ApiKeys.Count)).Select(_ => new KeysMinute())];
 
-    private readonly PartitionedRateLimiter<Caller>? _limiter = settings.RequestsPerMinute is not { } most ? null
-        : PartitionedRateLimiter.Create<Caller, int>(caller => RateLimitPartition.GetFixedWindowLimiter(
-            caller.Key ?? -1, _ => new FixedWindowRateLimiterOptions { PermitLimit = most, Window = Minute, QueueLimit = 0 }));
+    /// <summary>Counts the request; the seconds after which its caller may make another, or null: it may pass.</summary>
+    public int? Count(Caller caller) => settings.RequestsPerMinute is { } most ? _minutes[caller.Key ?? 0].Count(most, time) : null;
 
-    /// <summary>Counts the request; the seconds that its caller has to wait, or null: it may pass.</summary>
-    public int? Count(Caller caller)
+    /// <summary>The minute of one key, and how many requests it has made in it.</summary>
+    private sealed class KeysMinute
     {
-        if (_limiter is null)
-            return null;
+        private readonly Lock _lock = new();
+        private long _began;
+        private int _count;
 
-        using var lease = _limiter.AttemptAcquire(caller);
-        if (lease.IsAcquired)
-            return null;
-        var wait = lease.TryGetMetadata(MetadataName.RetryAfter, out var left) ? left : Minute;
-        return Math.Clamp((int)Math.Ceiling(wait.TotalSeconds), 1, 60);
+        public int? Count(int most, TimeProvider time)
+        {
+            lock (_lock)
+            {
+                var left = TimeSpan.FromMinutes(1) - time.GetElapsedTime(_began);
+                if (_count == 0 || left <= TimeSpan.Zero)
+                {
+                    _began = time.GetTimestamp();
+                    _count = 0;
+                }
+
+                if (_count == most)
+                    return (int)Math.Ceiling(left.TotalSeconds);
+                _count++;
+                return null;
+            }
+        }
     }
-
-    /// <inheritdoc/>
-    public void Dispose() => _limiter?.Dispose();
 }

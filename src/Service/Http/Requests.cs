@@ -7,27 +7,37 @@ namespace Orchestrator.Service.Http;
 
 /// <summary>
 /// What every request passes through, the same on both hosts (the Functions worker runs no middleware of ours): the key and
-/// its limit, a database that is ready, and faults turned into answers.
+/// its limit, the parameters of the query, a database that is ready, and faults turned into answers.
 /// </summary>
 public sealed class Requests(ApiKeys keys, RequestLimits limits, DatabaseReadiness readiness, ILogger<Requests> logger)
 {
     /// <summary>Runs the handler for an admitted request, and answers for it where it fails.</summary>
-    public Task<IResult> HandleAsync(HttpRequest request, Func<Task<IResult>> handle) => HandleAsync(request, _ => handle());
+    public Task<IResult> HandleAsync(HttpRequest request, QueryParameters known, Func<Task<IResult>> handle) => HandleAsync(request, known, _ => handle());
 
     /// <summary>The same for a handler that wants to know who is calling.</summary>
-    public Task<IResult> HandleAsync(HttpRequest request, Func<Caller, Task<IResult>> handle) =>
+    /// <param name="request">The request.</param>
+    /// <param name="known">The parameters that its query may have; null: the handler looks after that.</param>
+    /// <param name="handle">The handler.</param>
+    public Task<IResult> HandleAsync(HttpRequest request, QueryParameters? known, Func<Caller, Task<IResult>> handle)
+    {
         // A request made by another that was let in: no caller from outside can set this.
-        request.HttpContext.Features.Get<Caller>() is { } known ? HandleOpenAsync(request, () => handle(known))
-        : keys.Find(request) is not { } caller ? Task.FromResult(Problem.Unauthorized().ToResult())
-        : limits.Count(caller) is { } wait ? Task.FromResult(Problem.TooManyRequests(wait).ToResult())
-        : HandleOpenAsync(request, () => handle(caller));
+        if (request.HttpContext.Features.Get<Caller>() is { } inside)
+            return HandleOpenAsync(request, () => handle(inside));
+
+        var (caller, refusal) = keys.Admit(request);
+        if (caller is not null && limits.Count(caller) is { } wait)
+            refusal = Problem.TooManyRequests(wait);
+        else if (caller is not null && known?.FaultsOf(request.Query) is { Count: > 0 } faults)
+            refusal = Problem.InvalidRequest(faults);
+        return refusal is null ? HandleOpenAsync(request, () => handle(caller!)) : Task.FromResult(refusal.ToResult());
+    }
 
     /// <summary>The same without a key, for callers who show otherwise who they are.</summary>
     public async Task<IResult> HandleOpenAsync(HttpRequest request, Func<Task<IResult>> handle)
     {
         Tracing.Continue(request.HttpContext);
         if (!readiness.IsReady)
-            return Problem.DatabaseUnavailable().ToResult();
+            return Unavailable(request);
 
         try
         {
@@ -46,7 +56,7 @@ public sealed class Requests(ApiKeys keys, RequestLimits limits, DatabaseReadine
         catch (Exception e) when (DatabaseErrors.IsOutOfReach(e))
         {
             Log.DatabaseOutOfReach(logger, e.Message);
-            return Problem.DatabaseUnavailable().ToResult();
+            return Unavailable(request);
         }
         catch (Exception e)
         {
@@ -54,4 +64,7 @@ public sealed class Requests(ApiKeys keys, RequestLimits limits, DatabaseReadine
             return Problem.Internal().ToResult();
         }
     }
+
+    private static IResult Unavailable(HttpRequest request) =>
+        Problem.DatabaseUnavailable(schedules: request.Path.Value?.StartsWith("/schedule-message", StringComparison.OrdinalIgnoreCase) is true).ToResult();
 }

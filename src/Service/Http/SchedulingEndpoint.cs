@@ -7,12 +7,17 @@ namespace Orchestrator.Service.Http;
 /// <summary><c>POST /schedule-message</c> and <c>POST /schedule-messages</c>.</summary>
 public sealed class SchedulingEndpoint(Requests requests, GroupScheduler scheduler, BatchScheduler batchScheduler)
 {
+    /// <summary>The header that marks an answer as that of an earlier request with the same key.</summary>
+    internal const string Replayed = "Idempotent-Replayed";
+
     /// <summary>The largest body with many messages, in bytes: 4 MiB.</summary>
     private const int MostBytesOfMany = 4 * 1024 * 1024;
 
+    private static readonly QueryParameters Parameters = new("dryRun");
+
     /// <summary>Reads the request, queues the message, and answers.</summary>
     public Task<IResult> ScheduleAsync(HttpRequest request, CancellationToken cancellationToken) =>
-        requests.HandleAsync(request, async caller =>
+        requests.HandleAsync(request, Parameters, async caller =>
         {
             var (body, unreadable) = await JsonBody.ReadAsync(request, cancellationToken);
             if (unreadable is not null)
@@ -27,7 +32,7 @@ public sealed class SchedulingEndpoint(Requests requests, GroupScheduler schedul
 
             return await scheduler.ScheduleAsync(read with { ScheduledBy = caller.Name, Traceparent = Tracing.Traceparent }, key, dryRun, cancellationToken) switch
             {
-                ScheduleOutcome.Answered { Replayed: true } answer => new WithHeader(Json(answer), "Idempotent-Replayed", "true"),
+                ScheduleOutcome.Answered { Replayed: true } answer => new WithHeader(Json(answer), Replayed, "true"),
                 ScheduleOutcome.Answered answer => Json(answer),
                 ScheduleOutcome.Refused refusal => refusal.Problem.ToResult(),
                 var other => throw new InvalidOperationException($"Unknown outcome {other}."),
@@ -36,12 +41,12 @@ public sealed class SchedulingEndpoint(Requests requests, GroupScheduler schedul
 
     /// <summary>Reads the requests, queues the messages, and answers for each.</summary>
     public Task<IResult> ScheduleManyAsync(HttpRequest request, CancellationToken cancellationToken) =>
-        requests.HandleAsync(request, async caller =>
+        requests.HandleAsync(request, Parameters, async caller =>
         {
-            var (body, unreadable) = await JsonBody.ReadAsync(request, cancellationToken, MostBytesOfMany, wrappedIn: 2);
+            var (body, isFaulty, unreadable) = await JsonBody.ReadListAsync(request, MostBytesOfMany, cancellationToken);
             if (unreadable is not null)
                 return unreadable.ToResult();
-            var (items, faults) = BatchRequestReader.Read(body);
+            var (items, faults) = BatchRequestReader.Read(body, isFaulty);
             if (items is null)
                 return Problem.InvalidRequest(faults).ToResult();
             if (request.Headers.ContainsKey("Idempotency-Key"))

@@ -10,11 +10,11 @@ public sealed class UserEndpoint(Requests requests, UserStore store, UserReports
 
     /// <summary>Tells what is stored of the user, and where they stand.</summary>
     public Task<IResult> GetAsync(HttpRequest request, string id, CancellationToken cancellationToken) =>
-        requests.HandleAsync(request, () => ReportAsync(IdOf(id), created: false, cancellationToken));
+        requests.HandleAsync(request, QueryParameters.None, () => ReportAsync(IdOf(id), created: false, cancellationToken));
 
     /// <summary>Creates the user, or changes what the body gives; answers as <see cref="GetAsync"/> does.</summary>
     public Task<IResult> PutAsync(HttpRequest request, string id, CancellationToken cancellationToken) =>
-        requests.HandleAsync(request, async caller =>
+        requests.HandleAsync(request, QueryParameters.None, async caller =>
         {
             var userId = IdOf(id);
             var (body, unreadable) = await JsonBody.ReadAsync(request, cancellationToken);

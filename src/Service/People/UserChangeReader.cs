@@ -46,10 +46,10 @@ internal static class UserChangeReader
     {
         if (fields.Text(name, LongestNumber) is not { } text)
             return null;
-        if (PhoneNumberFormat.Normalize(text) is { } number)
-            return number;
-        fields.Fault(name, "must be a phone number with a plus sign and its country code, such as +1 212 555 0123");
-        return null;
+        var (number, fault) = PhoneNumberFormat.Read(text);
+        if (fault is not null)
+            fields.Fault(name, fault);
+        return number;
     }
 
     /// <summary>The zone's canonical id: another spelling of it (US/Eastern) is a link to the same rules.</summary>

@@ -35,7 +35,9 @@ public sealed class UserStore(
         Written written;
         try
         {
-            written = await WriteAsync(connection, userId, change, cancellationToken);
+            (written, var problem) = await WriteAsync(connection, userId, change, cancellationToken);
+            if (problem is not null)
+                return Refuse(problem);
         }
         catch (PostgresException e) when (DatabaseErrors.IsRefusedData(e))
         {
@@ -52,7 +54,7 @@ public sealed class UserStore(
     private static UserOutcome Refuse(Problem problem) => new(Created: false, problem);
 
     /// <summary>All of it in one transaction, in the user's turn: no dispatch decides for the user, and nobody else changes them, meanwhile.</summary>
-    private async Task<Written> WriteAsync(NpgsqlConnection connection, string userId, UserChange change, CancellationToken cancellationToken)
+    private async Task<(Written Written, Problem? Problem)> WriteAsync(NpgsqlConnection connection, string userId, UserChange change, CancellationToken cancellationToken)
     {
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
         await ExecuteAsync("BoundTransaction", new { lockTimeout = "5s" });
@@ -72,6 +74,9 @@ public sealed class UserStore(
             await ExecuteAsync("MoveConversations", new { userId, phoneNumber = change.PhoneNumber.Value, formerNumber = former.PhoneNumber });
 
         var user = await connection.QuerySingleAsync<UserRow>(Command("LoadUsers", new { userIds = new[] { userId } }));
+        if (WrongWithQuietHours(change, user) is { } problem)
+            return (default, problem);
+
         var date = LocalDay.Of(before.Now, recipients.Create(user, []).Zone);
         var formerDate = LocalDay.Of(before.Now, recipients.Create(before.User!, []).Zone);
         if (change.GivesBudget || (before.Budgets.Count > 0 && date != formerDate))
@@ -79,7 +84,7 @@ public sealed class UserStore(
 
         var redecided = await FollowAsync(user, before);
         await transaction.CommitAsync(cancellationToken);
-        return new Written(created, redecided, former?.OptedOut ?? false, cancelled);
+        return (new Written(created, redecided, former?.OptedOut ?? false, cancelled), null);
 
         async Task<(bool Created, StoredUser? Former)> FindOrCreateAsync()
         {
@@ -131,6 +136,18 @@ public sealed class UserStore(
         CommandDefinition Command(string statement, object parameters) =>
             new(Sql.Query(statement), parameters, transaction, cancellationToken: cancellationToken);
     }
+
+    /// <summary>Equal times mean no quiet hours, and that is for the caller to say: one that happens to equal the configured other one says nothing of the kind.</summary>
+    private Problem? WrongWithQuietHours(UserChange change, UserRow user) => (user.QuietHoursStart, user.QuietHoursEnd) switch
+    {
+        _ when !change.QuietHoursStart.IsGiven && !change.QuietHoursEnd.IsGiven => null,
+        ({ } start, null) when start == settings.Rules.QuietHours.End => Equal("quietHoursStart", "end", "quietHoursEnd"),
+        (null, { } end) when end == settings.Rules.QuietHours.Start => Equal("quietHoursEnd", "start", "quietHoursStart"),
+        _ => null,
+    };
+
+    private static Problem Equal(string field, string which, string other) => Problem.InvalidRequest(
+        field, $"equals the configured {which}, and would leave no quiet hours: give {other} too, or, if none are wanted, quietHoursEnabled: false");
 
     /// <summary>The columns that a new user gets, as texts that PostgreSQL reads by their types.</summary>
     private static object ColumnsOf(string userId, UserChange change)

@@ -228,7 +228,7 @@ public sealed class BatchScheduler(
         foreach (var entry in entries)
         {
             if (run.IsOutOfReach)
-                run.Outcomes[entry.Index] = new ScheduleOutcome.Refused(Problem.DatabaseUnavailable());
+                run.Outcomes[entry.Index] = new ScheduleOutcome.Refused(Problem.DatabaseUnavailable(schedules: true));
             else
                 await GuardAsync(run, [entry], async () => run.Outcomes[entry.Index] =
                     await scheduler.ScheduleAsync(entry.Request, entry.Key, run.DryRun, run.CancellationToken));
@@ -252,7 +252,7 @@ public sealed class BatchScheduler(
             run.Fault ??= e;
             // A lock that somebody holds on one user is no reason to give up the others.
             run.IsOutOfReach |= !DatabaseErrors.MayPass(e);
-            problem = Problem.DatabaseUnavailable();
+            problem = Problem.DatabaseUnavailable(schedules: true);
         }
         catch (Exception e) when (e is not OperationCanceledException)
         {

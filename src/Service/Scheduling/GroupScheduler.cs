@@ -44,7 +44,7 @@ public sealed class GroupScheduler(Scheduler scheduler, BatchScheduler batchSche
     private Task<ScheduleOutcome> JoinAsync(BatchItem item, CancellationToken cancellationToken)
     {
         if (_waiting.Count + Volatile.Read(ref _goingSingly) >= MostWaiting)
-            return Task.FromResult<ScheduleOutcome>(new ScheduleOutcome.Refused(Problem.DatabaseUnavailable()));
+            return Task.FromResult<ScheduleOutcome>(new ScheduleOutcome.Refused(Problem.DatabaseUnavailable(schedules: true)));
 
         var member = new Member(item, cancellationToken);
         _waiting.Enqueue(member);

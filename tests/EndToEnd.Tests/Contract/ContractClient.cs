@@ -29,6 +29,10 @@ internal sealed class ContractClient : DelegatingHandler
             [.. response.Headers.Select(header => header.Key)],
             await response.Content.ReadAsStringAsync(cancellationToken));
 
+        // GET, of which the document speaks, without the body.
+        if (request.Method == HttpMethod.Head)
+            return response;
+
         // What the server itself cannot read as an address reaches no route.
         if (response.StatusCode == HttpStatusCode.BadRequest && answer.Body.Length == 0)
             return response;

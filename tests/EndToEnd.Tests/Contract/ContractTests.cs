@@ -35,6 +35,7 @@ public sealed class ContractTests(RunningService service) : IClassFixture<Runnin
         await UsersAsync(client);
         await PagesAsync(client);
         await McpAsync(client);
+        await FromElsewhereAsync(client);
         await SendAsync(client, "POST", "process-queue", null, 200);
         await WithKeysAsync();
         await WithoutDatabaseAsync();
@@ -134,6 +135,14 @@ public sealed class ContractTests(RunningService service) : IClassFixture<Runnin
         await BadBodiesAsync(client, "POST", "mcp", accept);
     }
 
+    private static async Task FromElsewhereAsync(HttpClient client)
+    {
+        foreach (var (method, path) in Keyed().Append(("GET", "metrics")))
+            await SendAsync(client, method, path, "{}", 403, ("Origin", "http://evil.example"));
+        foreach (var (method, path) in Keyed())
+            await SendAsync(client, method, $"{path}?colour=red", "{}", 400);
+    }
+
     private async Task WithKeysAsync()
     {
         await using var host = await StartAsync(("ORCHESTRATOR_API_KEYS", "a:k1"), ("Orchestrator__RequestsPerMinute", "1"));
@@ -154,7 +163,12 @@ public sealed class ContractTests(RunningService service) : IClassFixture<Runnin
         await using var host = await StartAsync(("DATABASE_URL", "Host=127.0.0.1;Port=1;Username=nobody;Database=none"));
         using var client = ClientOf(host);
         foreach (var (method, path) in Keyed().Append(("GET", "health")).Append(("POST", "twilio/status")).Append(("POST", "twilio/inbound")))
-            await SendAsync(client, method, path, "{}", 503);
+        {
+            var problem = await SendAsync(client, method, path, "{}", 503);
+            // What queues nothing has no use for a key.
+            problem.GetRawText().Contains("Idempotency-Key", StringComparison.Ordinal).ShouldBe(path.StartsWith("schedule-message", StringComparison.Ordinal), path);
+        }
+
         await SendAsync(client, "GET", "metrics", null, 200);
     }
 

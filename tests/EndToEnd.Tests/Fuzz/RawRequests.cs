@@ -6,15 +6,15 @@ namespace Orchestrator.EndToEnd.Tests.Fuzz;
 /// <summary>What no HTTP client would send, as bytes on a socket.</summary>
 internal static class RawRequests
 {
-    private const string Post = "POST /schedule-message HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\n";
+    private const string Post = "POST /schedule-message HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n";
 
     public static readonly string[] All =
     [
-        "\r\n\r\n", "\0\0\0\0\r\n\r\n", "GARBAGE\r\n\r\n", "GET\r\n\r\n", "GET /health\r\n\r\n", "GET /health HTTP/9.9\r\nHost: x\r\n\r\n", "GET /health HTTP/1.1\r\n\r\n",
-        "GET /health HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n", "GET /health HTTP/1.1\r\nHost: \u00ff\u00fe\r\n\r\n", "GET /\u00ff\u00fe HTTP/1.1\r\nHost: x\r\n\r\n",
-        "GET /messages/\u0001 HTTP/1.1\r\nHost: x\r\n\r\n", "GET /messages/%00 HTTP/1.1\r\nHost: x\r\n\r\n", "GET http://elsewhere/health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
-        "OPTIONS * HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", "CONNECT x:1 HTTP/1.1\r\nHost: x:1\r\nConnection: close\r\n\r\n", "GET /health HTTP/1.1\r\nHost: x\r\nA\0B: c\r\n\r\n",
-        "GET /health HTTP/1.1\r\nHost: x\r\nA: b\r\n c\r\n\r\n", $"GET /health HTTP/1.1\r\nHost: x\r\nA: {new string('a', 70_000)}\r\n\r\n", $"GET /{new string('a', 20_000)} HTTP/1.1\r\nHost: x\r\n\r\n",
+        "\r\n\r\n", "\0\0\0\0\r\n\r\n", "GARBAGE\r\n\r\n", "GET\r\n\r\n", "GET /health\r\n\r\n", "GET /health HTTP/9.9\r\nHost: localhost\r\n\r\n", "GET /health HTTP/1.1\r\n\r\n",
+        "GET /health HTTP/1.1\r\nHost: localhost\r\nHost: y\r\n\r\n", "GET /health HTTP/1.1\r\nHost: \u00ff\u00fe\r\n\r\n", "GET /\u00ff\u00fe HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        "GET /messages/\u0001 HTTP/1.1\r\nHost: localhost\r\n\r\n", "GET /messages/%00 HTTP/1.1\r\nHost: localhost\r\n\r\n", "GET http://elsewhere/health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+        "OPTIONS * HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", "CONNECT x:1 HTTP/1.1\r\nHost: localhost:1\r\nConnection: close\r\n\r\n", "GET /health HTTP/1.1\r\nHost: localhost\r\nA\0B: c\r\n\r\n",
+        "GET /health HTTP/1.1\r\nHost: localhost\r\nA: b\r\n c\r\n\r\n", $"GET /health HTTP/1.1\r\nHost: localhost\r\nA: {new string('a', 70_000)}\r\n\r\n", $"GET /{new string('a', 20_000)} HTTP/1.1\r\nHost: localhost\r\n\r\n",
         "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "\u0016\u0003\u0001\u0002\u0000\u0001\u0000\u0001\u00fc\u0003\u0003",
         $"{Post}Content-Length: 2\r\nContent-Length: 3\r\n\r\n{{}}", $"{Post}Content-Length: -1\r\n\r\n", $"{Post}Content-Length: 99999999999999999999\r\n\r\n", $"{Post}Content-Length: 100\r\n\r\n{{\"a\":",
         $"{Post}Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", $"{Post}Transfer-Encoding: gzip\r\n\r\n", $"{Post}Transfer-Encoding: chunked\r\n\r\nzz\r\n",

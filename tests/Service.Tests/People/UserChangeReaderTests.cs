@@ -27,17 +27,25 @@ public sealed class UserChangeReaderTests
         Read($$"""{"phoneNumber": "{{written}}"}""").PhoneNumber.ShouldBe(kept);
 
     [Theory]
-    [InlineData("2125550123")]
-    [InlineData("0044 20 7946 0018")]
-    [InlineData("+1")]
-    [InlineData("+1 555 0123")]
-    [InlineData("+999 123 456 789")]
-    [InlineData("+1 212 555 0123 ext. 5")]
-    [InlineData("+1 212 555 012345678")]
-    [InlineData("+")]
-    [InlineData("+one")]
-    [InlineData("me@example.com")]
-    public void What_cannot_be_a_number_anywhere_is_refused(string written) => Fault("phoneNumber", $"\"{written}\"").ShouldContain("country code");
+    [InlineData("2125550123", "must be a phone number with a plus sign and its country code")]
+    [InlineData("0044 20 7946 0018", "must be a phone number with a plus sign and its country code")]
+    [InlineData("+1", "must be a phone number with a plus sign and its country code")]
+    [InlineData("+1 555 0123", "lacks its area code")]
+    [InlineData("+1 2125", "is too short for the country code +1")]
+    [InlineData("+999 123 456 789", "begins with a country code that no country has")]
+    [InlineData("+1 212 555 0123 ext. 5", "must be without an extension")]
+    [InlineData("+1 212 555 012345678", "is too long for the country code +1")]
+    [InlineData("+", "must be a phone number with a plus sign and its country code")]
+    [InlineData("+one", "must be a phone number with a plus sign and its country code")]
+    [InlineData("me@example.com", "must be a phone number with a plus sign and its country code")]
+    public void What_cannot_be_a_number_anywhere_is_refused_with_what_is_wrong_with_it(string written, string fault) =>
+        Fault("phoneNumber", $"\"{written}\"").ShouldStartWith(fault);
+
+    [Theory]
+    [InlineData("1000000.0", 1_000_000)]
+    [InlineData("2e2", 200)]
+    public void A_whole_number_is_one_however_it_is_written(string written, int number) =>
+        Read($$"""{"hourlyLimit": {{written}}}""").HourlyLimit.ShouldBe(number);
 
     [Theory]
     [InlineData("America/New_York", "America/New_York")]

@@ -46,6 +46,21 @@ public sealed class UserStoreTests(PostgresServer server) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Quiet_hours_are_turned_off_by_two_equal_times_and_by_no_single_one_that_equals_the_configured_other()
+    {
+        var (eight, ten) = (new LocalTime(8, 0), new LocalTime(22, 0));
+
+        (await PutAsync("ann", new() { QuietHoursStart = eight })).Problem!.Errors!["quietHoursStart"].Single().ShouldContain("give quietHoursEnd too");
+        (await PutAsync("ann", new() { QuietHoursEnd = ten })).Problem!.Errors!["quietHoursEnd"].Single().ShouldContain("give quietHoursStart too");
+        (await _db.SingleAsync<int>("SELECT count(*)::int FROM users")).ShouldBe(0);
+
+        (await PutAsync("ann", new() { QuietHoursStart = eight, QuietHoursEnd = eight })).Problem.ShouldBeNull();
+        (await ReportAsync("ann")).QuietHours.Start.ShouldBeNull();
+        (await PutAsync("ann", new() { QuietHoursEnd = new(true, null) })).Problem!.Errors!.Keys.ShouldBe(["quietHoursStart"]);
+        (await PutAsync("ann", new() { FirstName = "Ann" })).Problem.ShouldBeNull();
+    }
+
+    [Fact]
     public async Task Of_requests_that_create_one_user_at_the_same_moment_one_creates_and_all_are_heeded()
     {
         for (var i = 0; i < 10; i++)

@@ -16,8 +16,11 @@ public sealed class McpEndpoint(Requests requests, IServiceProvider services)
 
     /// <summary>Answers one message of the protocol. Nothing is kept from one to the next, so any instance may get it.</summary>
     public Task<IResult> HandleAsync(HttpRequest request, CancellationToken cancellationToken) =>
-        requests.HandleAsync(request, async caller =>
+        requests.HandleAsync(request, QueryParameters.None, async caller =>
         {
+            if (Origins.NotOfTheHost(request) is { } origin)
+                return Problem.ForeignOrigin($"The page at '{origin}' is of another host than this service.").ToResult();
+
             var (body, unreadable) = await JsonBody.ReadAsync(request, cancellationToken);
             if (unreadable is not null)
                 return unreadable.ToResult();

@@ -18,6 +18,7 @@ internal static class McpRegistration
                 Version = Assembly.GetExecutingAssembly().GetName().Version!.ToString(3),
             };
             server.ServerInstructions = McpTools.Instructions;
+            server.Filters.Message.IncomingFilters.Add(ToolCalls.Check);
         }).WithHttpTransport(http =>
         {
             http.SessionMode = HttpServerSessionMode.Stateless;

@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using ModelContextProtocol.Protocol;
@@ -27,15 +28,19 @@ internal sealed class McpTool(
         using var answer = new MemoryStream();
         context.Response.Body = answer;
         context.Features.Set(caller.HttpContext.Features.Get<Caller>());
-        makeRequest(new ToolArguments(request.Params.Arguments)).Fill(context.Request);
+        var made = makeRequest(new ToolArguments(request.Params.Arguments));
+        made.Fill(context.Request);
 
-        await (await operation(context.Request, cancellationToken)).ExecuteAsync(context);
-        using var document = JsonDocument.Parse(answer.GetBuffer().AsMemory(0, (int)answer.Length));
-        var body = document.RootElement.Clone();
+        await (made.Refusal?.ToResult() ?? await operation(context.Request, cancellationToken)).ExecuteAsync(context);
+        var text = Encoding.UTF8.GetString(answer.GetBuffer(), 0, (int)answer.Length);
+        // A tool's answer has no headers: as of many messages, the mark is one field more.
+        if (context.Response.Headers.ContainsKey(SchedulingEndpoint.Replayed))
+            text = BatchAnswer.WithReplayed(text);
+        var body = JsonElement.Parse(text);
         return new CallToolResult
         {
             IsError = context.Response.StatusCode >= StatusCodes.Status400BadRequest,
-            Content = [new TextContentBlock { Text = body.GetRawText() }],
+            Content = [new TextContentBlock { Text = text }],
             StructuredContent = body,
         };
     }

@@ -103,14 +103,17 @@ internal sealed class McpTools(SchedulingEndpoint scheduling, MessagesEndpoint m
             arguments => new("POST", "/schedule-message") { Query = "?dryRun=true", Body = arguments.Without(null) },
             scheduling.ScheduleAsync,
             caller),
-        new McpTool(Get, arguments => new("GET", "/messages") { Id = arguments.Text("messageId") ?? "" }, messages.GetAsync, caller),
-        new McpTool(Cancel, arguments => new("DELETE", "/messages") { Id = arguments.Text("messageId") ?? "" }, messages.CancelAsync, caller),
+        new McpTool(Get, arguments => ById("GET", "/messages", arguments.OnlyId("messageId")), messages.GetAsync, caller),
+        new McpTool(Cancel, arguments => ById("DELETE", "/messages", arguments.OnlyId("messageId")), messages.CancelAsync, caller),
         new McpTool(
             User,
-            arguments => new("GET", "/users") { Id = arguments.Text("userId") ?? "" },
+            arguments => ById("GET", "/users", arguments.OnlyId("userId")),
             (request, cancellationToken) => users.GetAsync(request, (string)request.RouteValues["id"]!, cancellationToken),
             caller),
     ];
+
+    private static ToolRequest ById(string method, string path, (string Id, Problem? Refusal) argument) =>
+        new(method, path) { Id = argument.Id, Refusal = argument.Refusal };
 
     private static JsonElement ScheduleSchema(bool withKey)
     {

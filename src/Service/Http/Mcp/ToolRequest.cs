@@ -18,6 +18,9 @@ internal sealed record ToolRequest(string Method, string Path)
     /// <summary>The <c>Idempotency-Key</c>; null: none.</summary>
     public string? IdempotencyKey { get; init; }
 
+    /// <summary>Why it is not to be made; null: it is.</summary>
+    public Problem? Refusal { get; init; }
+
     /// <summary>Makes the request this one.</summary>
     public void Fill(HttpRequest request)
     {
