@@ -196,7 +196,8 @@ public sealed class DispatchTests(PostgresServer server) : IAsyncLifetime
     [Theory]
     [InlineData("42501")]
     [InlineData("0A000")]
-    [InlineData("XX000")]
+    // Not XX000: Npgsql breaks the connection for that, and the server keeps its locks until it has noticed, so that the pass may not see the message.
+    [InlineData("HV000")]
     public async Task A_trigger_that_raises_whatever_code_for_one_message_fails_it_where_others_go_out(string code)
     {
         await _db.ExecuteAsync(

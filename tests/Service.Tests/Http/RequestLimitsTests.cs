@@ -18,7 +18,7 @@ public sealed class RequestLimitsTests
     [Fact]
     public void Whoever_is_refused_is_told_the_seconds_until_the_next_request_passes_and_then_it_does()
     {
-        var limits = Limits(2, "k1");
+        using var limits = Limits(2, "k1");
         limits.Count(First).ShouldBeNull();
         _time.Pass(TimeSpan.FromSeconds(20.5));
         limits.Count(First).ShouldBeNull();
@@ -35,26 +35,27 @@ public sealed class RequestLimitsTests
     }
 
     [Fact]
-    public void A_minute_begins_with_the_first_request_after_the_last_one()
+    public void Minutes_are_counted_from_the_start_whoever_calls_first_in_them()
     {
-        var limits = Limits(1, "k1");
-        limits.Count(First).ShouldBeNull();
+        using var limits = Limits(1, "k1", "k2");
         _time.Pass(TimeSpan.FromSeconds(100));
-
         limits.Count(First).ShouldBeNull();
+        _time.Pass(TimeSpan.FromSeconds(15));
+        limits.Count(Second).ShouldBeNull();
 
-        limits.Count(First).ShouldBe(60);
+        limits.Count(First).ShouldBe(5);
+        limits.Count(Second).ShouldBe(5);
     }
 
     [Fact]
     public void Each_key_has_a_minute_of_its_own_and_without_keys_all_share_one()
     {
-        var limits = Limits(1, "k1", "k2");
+        using var limits = Limits(1, "k1", "k2");
         limits.Count(First).ShouldBeNull();
         limits.Count(Second).ShouldBeNull();
         limits.Count(First).ShouldNotBeNull();
 
-        var shared = Limits(1);
+        using var shared = Limits(1);
         shared.Count(new Caller(null, null)).ShouldBeNull();
         shared.Count(new Caller(null, null)).ShouldNotBeNull();
     }
