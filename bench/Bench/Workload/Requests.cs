@@ -10,7 +10,7 @@ internal static class Requests
     public const int Many = 1000;
 
     /// <summary>A request without a body.</summary>
-    public static byte[] Get(string path) => Encoding.ASCII.GetBytes($"GET {path} HTTP/1.1\r\nHost: bench\r\n\r\n");
+    public static byte[] Get(string path) => Encoding.ASCII.GetBytes($"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
 
     /// <summary><c>POST /process-queue</c>.</summary>
     public static byte[] ProcessQueue() => Post("/process-queue", "");
@@ -46,5 +46,5 @@ internal static class Requests
             """;
 
     private static byte[] Post(string path, string body) => Encoding.ASCII.GetBytes(
-        $"POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nContent-Length: {body.Length}\r\n\r\n{body}");
+        $"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {body.Length}\r\n\r\n{body}");
 }
