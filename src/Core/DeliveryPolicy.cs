@@ -20,28 +20,33 @@ public sealed class DeliveryPolicy(Recipient recipient, DeliveryRules rules, int
 
     private readonly Timeline _timeline = new(recipient, rules);
 
+    /// <summary>Where the rules that hold back every message have left no room; other rules hold back more, and none of them less.</summary>
+    private FullSpan _full;
+
+    /// <summary>The same for urgent messages, where they go in quiet hours.</summary>
+    private FullSpan _fullForUrgent;
+
     /// <summary>
     /// The order of one person's messages: lane, then the time they were first scheduled for, then age. Of those that tie, the ones that were
     /// given a slot come first: a batch claims in no order of its own, and would give a slot of an earlier batch once more.
     /// </summary>
-    public static IComparer<QueuedMessage> OrderAt(Instant now, DeliveryRules rules) => Comparer<QueuedMessage>.Create((one, other) =>
-    {
-        var order = one.LaneAt(now, rules) - other.LaneAt(now, rules);
-        if (order == 0)
-            order = one.WaitingSince.CompareTo(other.WaitingSince);
-        if (order == 0)
-            order = one.CreatedAt.CompareTo(other.CreatedAt);
-        if (order == 0)
-            order = other.HasBeenHeld.CompareTo(one.HasBeenHeld);
-        return order == 0 ? one.Id.CompareTo(other.Id) : order;
-    });
-
-    /// <summary>The messages in the order of <see cref="OrderAt"/>.</summary>
-    public static List<QueuedMessage> Order(IEnumerable<QueuedMessage> messages, Instant now, DeliveryRules rules)
+    public static IReadOnlyList<QueuedMessage> Order(IEnumerable<QueuedMessage> messages, Instant now, DeliveryRules rules)
     {
         List<QueuedMessage> ordered = [.. messages];
-        ordered.Sort(OrderAt(now, rules));
+        ordered.Sort(Compare);
         return ordered;
+
+        int Compare(QueuedMessage one, QueuedMessage other)
+        {
+            var order = one.LaneAt(now, rules) - other.LaneAt(now, rules);
+            if (order == 0)
+                order = one.WaitingSince.CompareTo(other.WaitingSince);
+            if (order == 0)
+                order = one.CreatedAt.CompareTo(other.CreatedAt);
+            if (order == 0)
+                order = other.HasBeenHeld.CompareTo(one.HasBeenHeld);
+            return order == 0 ? one.Id.CompareTo(other.Id) : order;
+        }
     }
 
     /// <summary>Decides a due message at <paramref name="now"/> and takes the slot it gets.</summary>
@@ -73,7 +78,11 @@ public sealed class DeliveryPolicy(Recipient recipient, DeliveryRules rules, int
             return;
 
         // What a model is at goes as soon as it is ready, not when its lease has ended: the present slot is its.
-        var (slot, _) = FirstAllowed(waiting, waiting.IsWithModel ? now : Instant.Max(now, waiting.ScheduledFor), now);
+        var from = waiting.IsWithModel ? now : Instant.Max(now, waiting.ScheduledFor);
+        ref var full = ref (IgnoresQuietHours(waiting) ? ref _fullForUrgent : ref _full);
+        var (slot, _) = FirstAllowed(waiting, full.Skip(from), now);
+        if (!MayWaitByItself(waiting, from))
+            full.Learn(from, slot);
         if (!(waiting.ExpiresAt <= slot))
             _timeline.Add(slot);
     }
@@ -131,7 +140,7 @@ public sealed class DeliveryPolicy(Recipient recipient, DeliveryRules rules, int
         if (_timeline.FirstWithinDailyLimit(at) is var daily && daily > at)
             return (Hold.DailyLimit, daily);
 
-        if (!active && !(message.Lane == Lane.Urgent && rules.UrgentIgnoresQuietHours) && quiet.AreOn(at, recipient.Zone))
+        if (!active && !IgnoresQuietHours(message) && quiet.AreOn(at, recipient.Zone))
             return (Hold.QuietHours, quiet.FirstOutside(at, recipient.Zone));
 
         // Nobody can tell how busy the queue will be later, so only the present counts.
@@ -143,6 +152,12 @@ public sealed class DeliveryPolicy(Recipient recipient, DeliveryRules rules, int
 
         return null;
     }
+
+    private bool IgnoresQuietHours(QueuedMessage message) => message.Lane == Lane.Urgent && rules.UrgentIgnoresQuietHours;
+
+    /// <summary>Whether a rule may hold the message back that would not hold back another.</summary>
+    private static bool MayWaitByItself(QueuedMessage message, Instant from) =>
+        message.NotBefore > from || message.BestAt > from || message.Lane == Lane.Low;
 
     private bool IsPutOff(QueuedMessage message, Instant now) =>
         message.CanDelay

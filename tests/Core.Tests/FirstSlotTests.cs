@@ -28,6 +28,26 @@ public sealed class FirstSlotTests
         iter: 1500, threads: 1, print: Print);
 
     [Fact]
+    public void Behind_messages_that_wait_for_their_slots_the_next_one_gets_what_the_plain_rules_leave() => Cases.Select(given => given with
+    {
+        // Most of them at few times, so that many look for their slots where others have looked before.
+        Messages = [.. given.Messages.Concat(given.Messages).Select((m, i) => m.Numbered(i + 1) with { ScheduledFor = given.Now + Duration.FromMinutes(i % 3 * 20) })],
+    }).Sample(
+        given =>
+        {
+            var plain = new PlainRules(given.Recipient, given.Rules, given.HigherLanesDue);
+            var policy = new DeliveryPolicy(given.Recipient, given.Rules, given.HigherLanesDue);
+            foreach (var message in given.Messages[1..])
+            {
+                plain.Reserve(message, given.Now);
+                policy.Reserve(message, given.Now);
+            }
+
+            policy.Decide(given.Messages[0], given.Now).ShouldBe(plain.Decide(given.Messages[0], given.Now));
+        },
+        iter: 500, threads: 1, print: Print);
+
+    [Fact]
     public void The_order_within_a_user_is_lane_then_time_then_age() => Cases.Sample(
         given =>
         {

@@ -45,7 +45,7 @@ internal sealed class OnePersonsQueue(Recipient recipient, DeliveryRules rules)
         }
     }
 
-    /// <summary>One dispatch: decides everything due, each in the knowledge of the slots that go before it.</summary>
+    /// <summary>One dispatch: decides everything due.</summary>
     public void Dispatch(Instant now)
     {
         var state = recipient with
@@ -57,14 +57,8 @@ internal sealed class OnePersonsQueue(Recipient recipient, DeliveryRules rules)
         var plain = new PlainRules(state, rules);
         var policy = new DeliveryPolicy(state, rules);
 
-        foreach (var message in DeliveryPolicy.Order(_waiting, now, rules))
+        foreach (var message in DeliveryPolicy.Order([.. _waiting.Where(m => m.ScheduledFor <= now)], now, rules))
         {
-            if (message.ScheduledFor > now)
-            {
-                policy.Reserve(message, now);
-                continue;
-            }
-
             _decisions[message.Id] = _decisions.GetValueOrDefault(message.Id) + 1;
             _waiting.Remove(message);
             switch (policy.Decide(message, now))

@@ -64,6 +64,19 @@ internal sealed class PlainRules(Recipient recipient, DeliveryRules rules, int h
         return told is null ? Decision.Deliver.Now : new Decision.Defer(told.Value, at);
     }
 
+    /// <summary>Takes the slot that a waiting message will get.</summary>
+    public void Reserve(QueuedMessage message, Instant now)
+    {
+        if (!recipient.HasPhoneNumber || recipient.OptedOut || !message.HasContent)
+            return;
+
+        var at = Instant.Max(now, message.ScheduledFor);
+        while (WhatHoldsFor(message, at, now) is { } hold)
+            at = hold == Hold.QueueBusy ? PutOffUntil(message, now) : at + Duration.FromSeconds(Grid);
+        if (!(message.ExpiresAt <= at))
+            Delivered(at);
+    }
+
     /// <summary>The first rule that holds the message back at any instant, now or later.</summary>
     public Hold? WhatHolds(QueuedMessage message, Instant at)
     {

@@ -91,6 +91,17 @@ public sealed class ScheduleMessagesTests(RunningService service) : IClassFixtur
         (await StoredForAsync(user)).ShouldBe(2);
     }
 
+    [Theory]
+    [InlineData(1_000)]
+    [InlineData(1_500_000)]
+    public async Task A_list_that_is_nested_without_end_is_refused_at_once(int levels)
+    {
+        var (status, problem, _) = await _client.PostAsync(
+            "schedule-messages", $$"""{"messages": [{{new string('[', levels)}}{{new string(']', levels)}}]}""");
+
+        (status, problem.Text("code"), problem.Text("detail")).ShouldBe((HttpStatusCode.BadRequest, "malformed_json", "It is nested more than 256 levels deep."));
+    }
+
     [Fact]
     public async Task A_list_that_is_there_twice_is_no_list()
     {

@@ -324,6 +324,28 @@ public sealed class DispatchTests(PostgresServer server) : IAsyncLifetime
             new { bob })).ShouldBe(50);
     }
 
+    [Theory]
+    [InlineData(null)]
+    [InlineData(1)]
+    public async Task Twenty_thousand_messages_of_one_user_for_one_time_keep_nobody_from_going_out_in_the_same_dispatch(int? hourlyLimit)
+    {
+        await _db.AddUsersAsync("flood", "ann");
+        await _db.ExecuteAsync(
+            """
+            INSERT INTO user_message_budget (user_id, date, hourly_limit) VALUES ('flood', '2025-10-01', @hourlyLimit::int);
+            INSERT INTO message_queue (user_id, agent_id, message_data, scheduled_for, created_at)
+            SELECT 'flood', 'agent', '{"content": "x"}', @Now + interval '30 minutes', @Now FROM generate_series(1, 20000)
+            """,
+            new { _db.Now, hourlyLimit });
+        await _db.QueueAsync("flood");
+        await _db.QueueAsync("flood");
+        var ann = await _db.QueueAsync("ann");
+
+        (await _db.DispatchAsync()).ShouldBe(new DispatchResult(2, 1, 0, 0));
+
+        (await _db.StatusOfAsync(ann)).ShouldBe("sent");
+    }
+
     [Fact]
     public async Task A_user_whom_another_transaction_holds_is_left_alone_and_hides_nobody_behind()
     {

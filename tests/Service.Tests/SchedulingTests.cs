@@ -279,8 +279,8 @@ public sealed class SchedulingTests(PostgresServer server) : IAsyncLifetime
         await _db.ExecuteAsync("UPDATE users SET quiet_hours_start = '00:00', quiet_hours_end = '00:00'");
         await _db.ExecuteAsync(
             """
-            INSERT INTO message_queue (user_id, agent_id, message_data, scheduled_for, priority, can_delay, reason, created_at)
-            SELECT 'ann', 'agent', '{"content": "x"}', @now + i * interval '30 seconds', 'high', false, 'cooldown', @now FROM generate_series(0, 9999) AS i
+            INSERT INTO message_queue (user_id, agent_id, message_data, scheduled_for, priority, can_delay, created_at)
+            SELECT 'ann', 'agent', '{"content": "x"}', @now + i * interval '30 seconds', 'high', false, @now FROM generate_series(0, 9999) AS i
             """,
             new { now = _db.Now });
 

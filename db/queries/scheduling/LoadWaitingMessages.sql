@@ -7,8 +7,8 @@ CROSS JOIN LATERAL (
     w.best_at, w.conversation_context_id::text AS conversation_id, w.reason, w.requires_fresh_context, w.has_content, w.sequence_id, w.topic, w.is_leased, w.stands_in_line
   FROM waiting_messages w
   WHERE w.user_id BETWEEN wanted.id::external_id AND wanted.id::external_id
-    -- A low message that has waited for a day counts as medium.
-    AND array_position(ARRAY['urgent', 'high', 'medium', 'low'], w.priority::text) <= CASE wanted.worst_lane WHEN 'urgent' THEN 1 WHEN 'high' THEN 2 ELSE 4 END
+    AND array_position(ARRAY['urgent', 'high', 'medium', 'low'], w.priority::text)
+      <= array_position(ARRAY['urgent', 'high', 'medium', 'low'], wanted.worst_lane)
   ORDER BY w.user_id, w.scheduled_for
   LIMIT @limit
 ) AS waiting

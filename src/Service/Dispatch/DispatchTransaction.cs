@@ -20,12 +20,6 @@ internal sealed class DispatchTransaction(
     /// <summary>How many of one user's slots are looked at; with more than these waiting, some are given twice and moved again later.</summary>
     private const int MostHeld = 20_000;
 
-    /// <summary>With more deliveries left for the day than these, what was promised for the rest of it is not looked at.</summary>
-    private const int FewLeft = 20;
-
-    /// <summary>How far ahead promised slots are looked at for everybody: over the cooldown, the hour of the hourly limit and any lease of a model's.</summary>
-    private static readonly Duration LookAhead = Duration.FromHours(1);
-
     /// <summary>The messages that must still make sense, and that something was said since.</summary>
     private IReadOnlySet<Guid> _news = new HashSet<Guid>();
 
@@ -55,7 +49,7 @@ internal sealed class DispatchTransaction(
     public async Task<IReadOnlyList<Decided>> DecideAsync(IReadOnlyList<ClaimedMessage> claimed, Instant now)
     {
         var userIds = claimed.Select(m => m.UserId).Distinct().ToArray();
-        var (users, budgets, conversations, promised) = await LoadAsync(claimed, userIds, now);
+        var (users, budgets, conversations, leased) = await LoadAsync(claimed, userIds, now);
         var load = await LoadForLowLaneAsync(claimed, now);
         _news = await CheckForNewsAsync(claimed, now);
         var decided = new List<Decided>(claimed.Count);
@@ -78,23 +72,20 @@ internal sealed class DispatchTransaction(
 
             var person = new Person(
                 ofUser.Key, recipients.Create(user, [.. budgets[ofUser.Key]], load.UsersWithHigherLanes.Contains(ofUser.Key)), [.. ofUser]);
-            var decisions = Decide(person, promised[person.UserId]).ToList();
-            if (decisions.Exists(d => d.Decision is Decision.Defer) || HasFewLeft(person))
+            var decisions = Decide(person, leased[person.UserId]).ToList();
+            if (decisions.Exists(d => d.Decision is Decision.Defer))
                 crowded.Add(person);
             else
                 decided.AddRange(decisions);
         }
 
-        // Who gets a slot later, or may get no more today, needs to know all that are taken, however far ahead.
+        // Only who gets a slot later needs to know which ones are taken.
         var taken = await LoadHeldAsync(crowded, now);
         foreach (var person in crowded)
             decided.AddRange(Decide(person, taken[person.UserId]));
 
         BusyUsers = busy;
         return decided;
-
-        bool HasFewLeft(Person person) => (person.Recipient.DailyLimit ?? settings.Rules.DailyLimit) is { } limit
-            && limit - person.Recipient.History.PerDay.GetValueOrDefault(LocalDay.Of(now, person.Recipient.Zone)) - person.Messages.Count <= FewLeft;
 
         IEnumerable<Decided> Decide(Person person, IEnumerable<ClaimedMessage> held)
         {
@@ -304,13 +295,13 @@ internal sealed class DispatchTransaction(
 
     private async Task<(
         Dictionary<string, UserRow> Users, ILookup<string, BudgetRow> Budgets, HashSet<(string Id, string UserId)> Conversations,
-        ILookup<string, ClaimedMessage> Promised)>
+        ILookup<string, ClaimedMessage> Leased)>
         LoadAsync(IReadOnlyList<ClaimedMessage> claimed, string[] userIds, Instant now)
     {
         var named = claimed.SelectMany(m => m.All).Where(m => m.ConversationId is not null).Select(m => m.ConversationId!).Distinct().ToArray();
-        var parameters = new { userIds, conversationIds = named, now, soon = now + LookAhead, limit = MostHeld };
+        var parameters = new { userIds, conversationIds = named, now };
         await using var results = await ResultSets.QueryAsync(connection, new CommandDefinition(
-            Sql.Batch("LoadUsers", "LoadBudgets", "CheckConversations", "LoadPromisedMessages"), parameters, transaction, cancellationToken: cancellationToken));
+            Sql.Batch("LoadUsers", "LoadBudgets", "CheckConversations", "LoadLeasedMessages"), parameters, transaction, cancellationToken: cancellationToken));
         return (
             (await results.ReadAsync<UserRow>()).ToDictionary(u => u.UserId),
             (await results.ReadAsync<BudgetRow>()).ToLookup(b => b.UserId),

@@ -20,6 +20,9 @@ internal static class JsonBody
     /// <summary>What is made ready before the first byte has come, at most; the rest as it comes.</summary>
     private const int FirstBytes = 64 * 1024;
 
+    /// <summary>Of deeper ones it is not found out which value of a list is at fault: the parser takes time with the square of the depth.</summary>
+    private const int DeepestTold = 256;
+
     /// <summary>How many levels deeper the values of a list are nested that stands in a body.</summary>
     private const int Wrapping = 2;
 
@@ -49,8 +52,8 @@ internal static class JsonBody
             return (root, IsFaulty: false, NotAnObject(root));
         if (JsonFault.Find(body.Bytes.Span, MostDepth, beneath: Wrapping) is { } fault)
             return (default, IsFaulty: false, Problem.MalformedJson(fault));
-        return body.TryParse(new JsonDocumentOptions { MaxDepth = int.MaxValue }, out root) ? (root, IsFaulty: true, NotAnObject(root))
-            : (default, IsFaulty: false, Problem.MalformedJson(Otherwise));
+        return body.TryParse(new JsonDocumentOptions { MaxDepth = DeepestTold }, out root) ? (root, IsFaulty: true, NotAnObject(root))
+            : (default, IsFaulty: false, Problem.MalformedJson($"It is nested more than {DeepestTold} levels deep."));
     }
 
     /// <summary>What is wrong with the JSON of one body; null: nothing that is known.</summary>

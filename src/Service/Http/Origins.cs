@@ -22,8 +22,8 @@ internal static class Origins
             return null;
         var from = HostOf(origin);
         // A proxy may ask by a name of its own.
-        string[] asked = [request.Host.Host, new HostString(request.Headers["X-Forwarded-Host"].ToString()).Host];
-        return asked.Any(host => host.Equals(from, StringComparison.OrdinalIgnoreCase) || (IsThisMachine(host) && IsThisMachine(from))) ? null : origin;
+        string[] asked = [request.Host.Host, new HostString(request.Headers["X-Forwarded-Host"].ToString().Split(',')[0].Trim()).Host];
+        return asked.Any(host => host.Length > 0 && host.Equals(from, StringComparison.OrdinalIgnoreCase) || (IsThisMachine(host) && IsThisMachine(from))) ? null : origin;
     }
 
     private static string? OriginOf(HttpRequest request) => request.Headers.Origin is { Count: > 0 } values ? values.ToString() : null;

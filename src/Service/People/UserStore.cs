@@ -138,16 +138,22 @@ public sealed class UserStore(
     }
 
     /// <summary>Equal times mean no quiet hours, and that is for the caller to say: one that happens to equal the configured other one says nothing of the kind.</summary>
-    private Problem? WrongWithQuietHours(UserChange change, UserRow user) => (user.QuietHoursStart, user.QuietHoursEnd) switch
+    private Problem? WrongWithQuietHours(UserChange change, UserRow user)
     {
-        _ when !change.QuietHoursStart.IsGiven && !change.QuietHoursEnd.IsGiven => null,
-        ({ } start, null) when start == settings.Rules.QuietHours.End => Equal("quietHoursStart", "end", "quietHoursEnd"),
-        (null, { } end) when end == settings.Rules.QuietHours.Start => Equal("quietHoursEnd", "start", "quietHoursStart"),
-        _ => null,
-    };
+        if ((!change.QuietHoursStart.IsGiven && !change.QuietHoursEnd.IsGiven) || change.QuietHoursEnabled.Value is false)
+            return null;
+        return (user.QuietHoursStart, user.QuietHoursEnd) switch
+        {
+            ({ } start, null) when start == settings.Rules.QuietHours.End => BothAre(start),
+            (null, { } end) when end == settings.Rules.QuietHours.Start => BothAre(end),
+            _ => null,
+        };
 
-    private static Problem Equal(string field, string which, string other) => Problem.InvalidRequest(
-        field, $"equals the configured {which}, and would leave no quiet hours: give {other} too, or, if none are wanted, quietHoursEnabled: false");
+        Problem BothAre(LocalTime time) => Problem.InvalidRequest(
+            change.QuietHoursStart.IsGiven ? "quietHoursStart" : "quietHoursEnd",
+            $"would make start and end equal, {time.ToString("HH:mm", CultureInfo.InvariantCulture)}, as one of them is the configured one, and leave no quiet hours: "
+            + "give the other too, or, if none are wanted, quietHoursEnabled: false");
+    }
 
     /// <summary>The columns that a new user gets, as texts that PostgreSQL reads by their types.</summary>
     private static object ColumnsOf(string userId, UserChange change)

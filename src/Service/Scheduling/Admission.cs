@@ -26,7 +26,8 @@ internal static class Admission
 
     /// <summary>Why nothing could write the message; null: it has its content, or a model can.</summary>
     public static ScheduleOutcome.Refused? UnwritableRefusal(ScheduleRequest request, Settings settings) =>
-        request.HasContent ? (settings.Sms.Delivery == SmsDelivery.Twilio && MessagesOf(request).Any(SmsLength.IsTooLong) ? new(SmsLength.Refusal) : null)
+        settings.Sms.Delivery == SmsDelivery.Twilio && MessagesOf(request).Any(SmsLength.IsTooLong) ? new(SmsLength.Refusal)
+        : request.HasContent ? null
         : settings.Model is null ? new(Problem.ModelNotConfigured())
         : IsTooMuch(request) ? new(Problem.InvalidRequest("messageData", $"is more than a text message can be written from: at most {Prompt.LongestMessage} characters"))
         : null;

@@ -56,7 +56,7 @@ internal sealed record MessagePlan
             Id = ids[0],
             Lane = request.Lane,
             CreatedAt = now,
-            ScheduledFor = request.ScheduledFor is { } notBefore ? Instant.Max(now, notBefore) : now,
+            ScheduledFor = now,
             NotBefore = request.ScheduledFor,
             ExpiresAt = request.ExpiresAt,
             CanDelay = request.CanDelay,
@@ -98,7 +98,7 @@ internal sealed record MessagePlan
     {
         var slots = new FreeSlots(context, waiting, recipients, settings);
         message = WithBestTime(message, context, slots.Recipient, settings.Rules);
-        return (message, slots.Take(message));
+        return (message, slots.Place(message));
     }
 
     /// <summary>What a caller is told of a waiting message, before any dispatch.</summary>

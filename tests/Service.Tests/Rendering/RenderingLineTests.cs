@@ -205,7 +205,8 @@ public sealed class RenderingLineTests(PostgresServer server) : RenderingTests(s
     [Theory]
     [InlineData("ClaimLine", "message_queue_line_idx")]
     [InlineData("IsAnybodyInLine", "message_queue_line_idx")]
-    public async Task What_stands_in_line_is_found_among_any_number_of_waiting_rows(string statement, string index)
+    [InlineData("LoadLeasedMessages", "message_queue_leased_idx")]
+    public async Task What_the_model_is_at_and_what_stands_in_line_is_found_among_any_number_of_waiting_rows(string statement, string index)
     {
         await Db.ExecuteAsync(
             """
@@ -220,7 +221,7 @@ public sealed class RenderingLineTests(PostgresServer server) : RenderingTests(s
 
         var plan = await connection.QueryAsync<string>(
             $"EXPLAIN {Sql.Query(statement)}",
-            new { limit = 4, skippedUsers = Array.Empty<string>() }, transaction);
+            new { userIds = new[] { "ann" }, now = Db.Now, limit = 4, skippedUsers = Array.Empty<string>() }, transaction);
 
         string.Join('\n', plan.Where(line => line.Contains("message_queue_", StringComparison.Ordinal) && !line.Contains("sequence", StringComparison.Ordinal)))
             .ShouldContain(index);
