@@ -50,13 +50,15 @@ public sealed class UserStoreTests(PostgresServer server) : IAsyncLifetime
     {
         var (eight, ten) = (new LocalTime(8, 0), new LocalTime(22, 0));
 
-        (await PutAsync("ann", new() { QuietHoursStart = eight })).Problem!.Errors!["quietHoursStart"].Single().ShouldContain("give quietHoursEnd too");
-        (await PutAsync("ann", new() { QuietHoursEnd = ten })).Problem!.Errors!["quietHoursEnd"].Single().ShouldContain("give quietHoursStart too");
+        (await PutAsync("ann", new() { QuietHoursStart = eight })).Problem!.Errors!["quietHoursStart"].Single().ShouldContain("08:00");
+        (await PutAsync("ann", new() { QuietHoursEnd = ten })).Problem!.Errors!["quietHoursEnd"].Single().ShouldContain("22:00");
         (await _db.SingleAsync<int>("SELECT count(*)::int FROM users")).ShouldBe(0);
 
         (await PutAsync("ann", new() { QuietHoursStart = eight, QuietHoursEnd = eight })).Problem.ShouldBeNull();
         (await ReportAsync("ann")).QuietHours.Start.ShouldBeNull();
-        (await PutAsync("ann", new() { QuietHoursEnd = new(true, null) })).Problem!.Errors!.Keys.ShouldBe(["quietHoursStart"]);
+        (await PutAsync("ann", new() { QuietHoursEnd = new(true, null) })).Problem!.Errors!.Keys.ShouldBe(["quietHoursEnd"]);
+        // Where none are wanted, that is said.
+        (await PutAsync("ann", new() { QuietHoursEnd = new(true, null), QuietHoursEnabled = false })).Problem.ShouldBeNull();
         (await PutAsync("ann", new() { FirstName = "Ann" })).Problem.ShouldBeNull();
     }
 
