@@ -10,21 +10,22 @@ public sealed class CrashTests(MortalService service) : IClassFixture<MortalServ
     public async Task Messages_are_each_handed_over_once_whatever_dispatchers_are_killed_and_though_the_database_restarts_in_mid_dispatch()
     {
         const int Messages = 30_000;
+        (string, string)[] everySecond = [.. service.Settings.Where(s => s.Name != "PROCESS_QUEUE_SCHEDULE"), ("PROCESS_QUEUE_SCHEDULE", "* * * * * *"), ("Orchestrator__BatchSize", "200")];
+        // All are there before the work is: however long they take to start, it is not over before the last kill.
+        await using var first = await EmbeddedHost.StartAsync(everySecond);
+        await using var second = await EmbeddedHost.StartAsync(everySecond);
+        await using var third = await EmbeddedHost.StartAsync(everySecond);
         await service.ExecuteAsync(
             $"""
             INSERT INTO users (id, phone_number, timezone) SELECT 'crash_' || i, '+15555550100', 'UTC' FROM generate_series(1, {Messages}) AS i;
             INSERT INTO message_queue (user_id, agent_id, message_data, scheduled_for, priority)
             SELECT 'crash_' || i, 'agent', '{"{\"content\": \"x\"}"}', now(), 'high' FROM generate_series(1, {Messages}) AS i
             """);
-        (string, string)[] everySecond = [.. service.Settings.Where(s => s.Name != "PROCESS_QUEUE_SCHEDULE"), ("PROCESS_QUEUE_SCHEDULE", "* * * * * *"), ("Orchestrator__BatchSize", "200")];
 
-        await using var first = await EmbeddedHost.StartAsync(everySecond);
-        await using var second = await EmbeddedHost.StartAsync(everySecond);
         await DeliveredAsync(1_000);
         await first.KillAsync();
         await DeliveredAsync(5_000);
         await service.Postgres.RestartImmediatelyAsync(TestContext.Current.CancellationToken);
-        await using var third = await EmbeddedHost.StartAsync(everySecond);
         await DeliveredAsync(10_000);
         await third.KillAsync();
         (await CountAsync("SELECT count(*)::int FROM messages WHERE user_id LIKE 'crash%'")).ShouldBeLessThan(Messages, "the last kill came in mid-work");
