@@ -7,9 +7,7 @@ using Orchestrator.Service.Configuration;
 using Orchestrator.Service.Dispatch;
 using Orchestrator.Service.Http;
 using Orchestrator.Service.Postgres;
-using Orchestrator.Service.Rendering;
 using Orchestrator.Service.Scheduling;
-using Orchestrator.Service.Sms;
 
 namespace Orchestrator.Service.Messages;
 
@@ -29,12 +27,8 @@ public sealed class MessageChanges(
     /// <exception cref="NpgsqlException">The database is out of reach, or the user in other hands for too long; nothing has changed, or the answer was lost.</exception>
     public async Task<(ScheduleAnswer? Answer, Problem? Problem)> ChangeAsync(Guid id, ChangeRequest request, CancellationToken cancellationToken)
     {
-        if (request is { MessageData: not null, HasContent: false } && settings.Model is null)
-            return (null, Problem.ModelNotConfigured());
-        if (request is { MessageData: { } data, HasContent: true } && settings.Sms.Delivery == SmsDelivery.Twilio && SmsLength.IsTooLong(data))
-            return (null, SmsLength.Refusal);
-        if (request is { MessageData.Length: > Prompt.LongestMessage, HasContent: false })
-            return (null, Problem.InvalidRequest("messageData", $"is more than a text message can be written from: at most {Prompt.LongestMessage} characters"));
+        if (request.MessageData is { } data && Admission.WhyUnsendable(request.HasContent, settings, data) is { } unsendable)
+            return (null, unsendable);
 
         for (var attempt = 1; ; attempt++)
         {

@@ -101,9 +101,8 @@ public sealed record MessageView
         Sms = row.SmsStatus is null ? null : new SmsView
         {
             Status = row.SmsStatus,
-            // What kept it back is past once the provider has it.
-            Code = row.SmsStatus is "sent" or "delivered" ? null : row.SmsError,
-            Reason = row.SmsStatus is "sent" or "delivered" ? null : Reasons.SentenceOf(row.SmsError),
+            Code = SmsCodeOf(row),
+            Reason = Reasons.SentenceOf(SmsCodeOf(row)),
             NextLookAt = row.SmsNextLookAt,
             Attempts = row.SmsAttempts ?? 0,
             SentAt = row.SmsSentAt,
@@ -113,6 +112,9 @@ public sealed record MessageView
         MessageData = row.MessageData is null ? null : new RawJson(row.MessageData),
         FinalMessage = row.FinalMessage,
     };
+
+    /// <summary>What keeps the SMS back. Once the provider has it, that is past.</summary>
+    private static string? SmsCodeOf(MessageRow row) => row.SmsStatus is "sent" or "delivered" ? null : row.SmsError;
 
     /// <summary>The message with what has happened to it. The trail knows better than the code why something came to pass.</summary>
     internal MessageView With(IEnumerable<TrailRow> rows)

@@ -24,12 +24,20 @@ internal static class Admission
     /// <summary>Whether the text may be an idempotency key.</summary>
     public static bool IsKey(string text) => text.Length is >= 1 and <= LongestKey && !text.Any(char.IsControl) && !string.IsNullOrWhiteSpace(text);
 
-    /// <summary>Why nothing could write the message; null: it has its content, or a model can.</summary>
-    public static ScheduleOutcome.Refused? UnwritableRefusal(ScheduleRequest request, Settings settings) =>
-        settings.Sms.Delivery == SmsDelivery.Twilio && MessagesOf(request).Any(SmsLength.IsTooLong) ? new(SmsLength.Refusal)
-        : request.HasContent ? null
-        : settings.Model is null ? new(Problem.ModelNotConfigured())
-        : IsTooMuch(request) ? new(Problem.InvalidRequest("messageData", $"is more than a text message can be written from: at most {Prompt.LongestMessage} characters"))
+    /// <summary>Why the request cannot become an SMS, whatever the database holds; null: it can.</summary>
+    public static ScheduleOutcome.Refused? UnsendableRefusal(ScheduleRequest request, Settings settings) =>
+        WhyUnsendable(request.HasContent, settings, [request.MessageData, .. request.Following ?? []]) is { } problem ? new(problem) : null;
+
+    /// <summary>Why messages cannot become SMS: the content is too long, or there is none, and nothing that could write it; null: they can.</summary>
+    /// <param name="haveContent">Whether each has a <c>content</c>.</param>
+    /// <param name="settings">Who sends, and whether there is a model.</param>
+    /// <param name="messages">JSON objects as texts.</param>
+    public static Problem? WhyUnsendable(bool haveContent, Settings settings, params IReadOnlyList<string> messages) =>
+        settings.Sms.Delivery == SmsDelivery.Twilio && messages.Any(SmsLength.IsTooLong) ? SmsLength.Refusal
+        : haveContent ? null
+        : settings.Model is null ? Problem.ModelNotConfigured()
+        : messages.Any(data => data.Length > Prompt.LongestMessage)
+            ? Problem.InvalidRequest("messageData", $"is more than a text message can be written from: at most {Prompt.LongestMessage} characters")
         : null;
 
     /// <summary>The request with ids as the database spells them; null where the user's cannot be an id of this database.</summary>
@@ -98,8 +106,4 @@ internal static class Admission
 
     /// <summary>There is no such user.</summary>
     public static ScheduleOutcome.Refused UserIsUnknown(ScheduleRequest request) => new(Problem.UserNotFound(request.UserId));
-
-    private static bool IsTooMuch(ScheduleRequest request) => MessagesOf(request).Any(data => data.Length > Prompt.LongestMessage);
-
-    private static IEnumerable<string> MessagesOf(ScheduleRequest request) => [request.MessageData, .. request.Following ?? []];
 }

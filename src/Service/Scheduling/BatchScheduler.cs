@@ -81,8 +81,8 @@ public sealed class BatchScheduler(
             var (request, key, fault) = items[i];
             if (fault is not null)
                 run.Outcomes[i] = new ScheduleOutcome.Refused(fault);
-            else if (Admission.UnwritableRefusal(request!, settings) is { } unwritable)
-                run.Outcomes[i] = unwritable;
+            else if (Admission.UnsendableRefusal(request!, settings) is { } unsendable)
+                run.Outcomes[i] = unsendable;
             else if (Admission.Normalize(request!, format) is not { } known)
                 run.Outcomes[i] = Admission.UserIsUnknown(request!);
             else

@@ -31,8 +31,8 @@ public sealed class Scheduler(
     public async Task<ScheduleOutcome> ScheduleAsync(
         ScheduleRequest request, string? key, bool dryRun, CancellationToken cancellationToken)
     {
-        if (Admission.UnwritableRefusal(request, settings) is { } unwritable)
-            return unwritable;
+        if (Admission.UnsendableRefusal(request, settings) is { } unsendable)
+            return unsendable;
 
         for (var attempt = 0; attempt < MostAttempts; attempt++)
         {
